@@ -1,0 +1,14 @@
+/** Key types that sign SVIDs. */
+export type KeyType = 'EC-P256' | 'EC-P384' | 'RSA-2048';
+
+/** A key that signs, wherever it lives. */
+export interface SigningKey {
+  readonly id: string;
+  readonly type: KeyType;
+  /** SubjectPublicKeyInfo, DER. */
+  readonly publicKeySpki: Uint8Array;
+  /** Signs `data` (not a digest) with SHA-256 (P-384: SHA-384). ECDSA signatures are raw r||s, whatever the service returns. */
+  sign(data: Uint8Array, signal: AbortSignal): Promise<Uint8Array>;
+  /** The same without a turn of the event loop; only keys in memory have it. */
+  signSync?(data: Uint8Array): Uint8Array;
+}

@@ -1,0 +1,107 @@
+import {
+  status,
+  type Metadata,
+  type ServerDuplexStream,
+  type ServerReadableStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type sendUnaryData,
+} from '@grpc/grpc-js';
+import { SpirlError } from './errors.js';
+import { GRPC_STATUS } from './grpc-status.js';
+
+/** What a method knows about its call besides the request. */
+export interface CallContext {
+  /** Aborts when the caller cancels, goes away or runs out of time. */
+  readonly signal: AbortSignal;
+  readonly metadata: Metadata;
+  /** What the connection's owner said about the caller when it was accepted (see `injected-server.ts`). */
+  readonly peer: unknown;
+}
+
+/** Told of errors that nobody expected; the peer only sees `internal error`. */
+export type OnUnexpected = (error: unknown) => void;
+
+interface AnyCall {
+  readonly metadata: Metadata;
+  getAuthContext(): unknown;
+  on(event: 'cancelled', listener: () => void): unknown;
+}
+
+interface WireError {
+  readonly code: status;
+  readonly details: string;
+  readonly metadata?: Metadata;
+}
+
+/** Expected failures keep their code and sentence; everything else is reported here and told as nothing but INTERNAL. */
+export function wireError(error: unknown, onUnexpected: OnUnexpected): WireError {
+  if (error instanceof SpirlError) return { code: GRPC_STATUS[error.code], details: error.message };
+  onUnexpected(error);
+  return { code: status.INTERNAL, details: 'internal error' };
+}
+
+function contextOf(call: AnyCall): { context: CallContext; end: () => void } {
+  const gone = new AbortController();
+  call.on('cancelled', () => gone.abort());
+  const peer = (call.getAuthContext() as { peer?: unknown } | undefined)?.peer;
+  return { context: { signal: gone.signal, metadata: call.metadata, peer }, end: () => gone.abort() };
+}
+
+/** Runs an async method as a unary grpc-js handler. */
+export function unary<Req, Res>(
+  method: (request: Req, context: CallContext) => Promise<Res>,
+  onUnexpected: OnUnexpected,
+) {
+  return async (call: ServerUnaryCall<Req, Res>, done: sendUnaryData<Res>): Promise<void> => {
+    const { context } = contextOf(call);
+    try {
+      done(null, await method(call.request, context));
+    } catch (error) {
+      if (!context.signal.aborted) done(wireError(error, onUnexpected));
+    }
+  };
+}
+
+/** Runs an async method as a server-streaming handler. The stream ends when the method returns or throws. */
+export function serverStream<Req, Res>(
+  method: (request: Req, stream: ServerWritableStream<Req, Res>, context: CallContext) => Promise<void>,
+  onUnexpected: OnUnexpected,
+) {
+  return async (call: ServerWritableStream<Req, Res>): Promise<void> => {
+    const { context, end } = contextOf(call);
+    try {
+      await method(call.request, call, context);
+      if (!context.signal.aborted) call.end();
+    } catch (error) {
+      if (!context.signal.aborted) call.emit('error', wireError(error, onUnexpected));
+    } finally {
+      end();
+    }
+  };
+}
+
+/** Runs an async method as a bidirectional handler; `requests` ends when the client half-closes. */
+export function bidiStream<Req, Res>(
+  method: (requests: AsyncIterable<Req>, send: (message: Res) => boolean, context: CallContext) => Promise<void>,
+  onUnexpected: OnUnexpected,
+) {
+  return async (call: ServerDuplexStream<Req, Res>): Promise<void> => {
+    const { context, end } = contextOf(call);
+    try {
+      await method(requestsOf(call), (message) => call.write(message), context);
+      if (!context.signal.aborted) call.end();
+    } catch (error) {
+      if (!context.signal.aborted) call.emit('error', wireError(error, onUnexpected));
+    } finally {
+      end();
+    }
+  };
+}
+
+function requestsOf<Req>(
+  call: ServerReadableStream<Req, unknown> | ServerDuplexStream<Req, unknown>,
+): AsyncIterable<Req> {
+  // Leaving the loop must not destroy the call: the answer still has to go out on it.
+  return call.iterator({ destroyOnReturn: false }) as AsyncIterable<Req>;
+}

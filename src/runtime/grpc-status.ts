@@ -1,0 +1,34 @@
+import { status } from '@grpc/grpc-js';
+import type { ErrorCode } from './errors.js';
+
+/** Where each expected failure stands on the wire. A new `ErrorCode` does not compile until it is placed here. */
+export const GRPC_STATUS = {
+  INVALID_REQUEST: status.INVALID_ARGUMENT,
+  INVALID_SPIFFE_ID: status.INVALID_ARGUMENT,
+  INVALID_CONFIG: status.INVALID_ARGUMENT,
+  UNAUTHENTICATED: status.UNAUTHENTICATED,
+  NOT_AUTHORIZED: status.PERMISSION_DENIED,
+  NO_IDENTITY_ISSUED: status.PERMISSION_DENIED,
+  NOT_FOUND: status.NOT_FOUND,
+  ALREADY_EXISTS: status.ALREADY_EXISTS,
+  KEYSET_TRANSITION_REFUSED: status.FAILED_PRECONDITION,
+  VERSION_MISMATCH: status.FAILED_PRECONDITION,
+  CONCURRENT_MUTATION: status.INTERNAL,
+  LIMIT_REACHED: status.RESOURCE_EXHAUSTED,
+  DEADLINE_EXCEEDED: status.DEADLINE_EXCEEDED,
+  UNAVAILABLE: status.UNAVAILABLE,
+  KEY_SERVICE_UNAVAILABLE: status.UNAVAILABLE,
+  STORE_FAILED: status.UNAVAILABLE,
+  STORE_CORRUPT: status.DATA_LOSS,
+  CLOCK_WENT_BACK: status.UNAVAILABLE,
+  UNIMPLEMENTED: status.UNIMPLEMENTED,
+} as const satisfies Record<ErrorCode, status>;
+
+/** Go's name of a gRPC code (`OK`, `PermissionDenied`, ...), as the `status_code` and `grpc_code` labels spell it. */
+export function statusName(code: status): string {
+  if (code === status.OK) return 'OK';
+  // A peer may send a number that is no code.
+  const name = (status as Record<number, string | undefined>)[code] ?? 'UNKNOWN';
+  const words = name.toLowerCase().split('_');
+  return words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
+}

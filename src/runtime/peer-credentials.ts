@@ -1,0 +1,68 @@
+import type { Socket } from 'node:net';
+import koffi from 'koffi';
+import { SpirlError } from './errors.js';
+
+const SOL_SOCKET = 1;
+const SO_PEERCRED = 17;
+const SO_PEERPIDFD = 77;
+const ENOPROTOOPT = 92;
+/** pidfd_send_signal has this number on every architecture. */
+const SYS_PIDFD_SEND_SIGNAL = 424;
+
+/** Kernel credentials of a Unix socket's peer, as of its connect(). */
+export interface SocketPeer {
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+type Getsockopt = (fd: number, level: number, name: number, value: Buffer, length: Uint32Array) => number;
+type Syscall = (number: number, a: number, b: number, c: number, d: number) => number;
+
+let native: { getsockopt: Getsockopt; syscall: Syscall } | undefined;
+
+/** The C functions, looked up at first use so that importing this module has no side effect. */
+function libc(): { getsockopt: Getsockopt; syscall: Syscall } {
+  if (native === undefined) {
+    const self = koffi.load(null);
+    native = {
+      getsockopt: self.func('int getsockopt(int, int, int, void *, uint32_t *)') as unknown as Getsockopt,
+      syscall: self.func('long syscall(long, int, int, intptr_t, int)') as unknown as Syscall,
+    };
+  }
+  return native;
+}
+
+/** The descriptor of a connected socket. Node keeps it in an undocumented but stable place (18 to 24). */
+function descriptorOf(socket: Socket): number {
+  const fd = (socket as unknown as { _handle?: { fd?: number } })._handle?.fd;
+  if (fd === undefined || fd < 0) throw new SpirlError('NOT_AUTHORIZED', 'caller cannot be identified');
+  return fd;
+}
+
+/** SO_PEERCRED. Throws NOT_AUTHORIZED when the kernel does not say who the peer is. */
+export function peerCredentials(socket: Socket): SocketPeer {
+  const value = Buffer.alloc(12);
+  if (libc().getsockopt(descriptorOf(socket), SOL_SOCKET, SO_PEERCRED, value, Uint32Array.of(12)) !== 0) {
+    throw new SpirlError('NOT_AUTHORIZED', 'caller cannot be identified');
+  }
+  const [pid, uid, gid] = [value.readInt32LE(0), value.readUInt32LE(4), value.readUInt32LE(8)];
+  // 0: a process outside our PID namespace.
+  if (pid <= 0) throw new SpirlError('NOT_AUTHORIZED', 'caller is not visible in the PID namespace of this process');
+  return { pid, uid, gid };
+}
+
+/** SO_PEERPIDFD: a descriptor of the peer's process, `undefined` on kernels before 6.5. Throws when the peer is gone. */
+export function peerPidfd(socket: Socket): number | undefined {
+  const value = Buffer.alloc(4);
+  if (libc().getsockopt(descriptorOf(socket), SOL_SOCKET, SO_PEERPIDFD, value, Uint32Array.of(4)) === 0) {
+    return value.readInt32LE(0);
+  }
+  if (koffi.errno() === ENOPROTOOPT) return undefined;
+  throw new SpirlError('NOT_AUTHORIZED', 'caller has gone');
+}
+
+/** Whether the process behind a pidfd still lives. */
+export function isAlive(pidfd: number): boolean {
+  return libc().syscall(SYS_PIDFD_SEND_SIGNAL, pidfd, 0, 0, 0) === 0;
+}
