@@ -9,6 +9,7 @@ import {
   type ServerInterceptingCallInterface,
   type ServerInterceptor,
 } from '@grpc/grpc-js';
+import { systemClock, type Clock } from './clock.js';
 
 export interface InjectedServerOptions {
   readonly interceptors?: readonly ServerInterceptor[];
@@ -55,13 +56,18 @@ export class InjectedServer {
   }
 
   /** Lets calls end for `graceMs`, then destroys what is left. Stop accepting before calling this. */
-  async shutdown(graceMs: number): Promise<void> {
+  async shutdown(graceMs: number, clock: Clock = systemClock): Promise<void> {
     const ended = new Promise<void>((resolve) => this.grpc.tryShutdown(() => resolve()));
-    const timer = setTimeout(() => {
-      for (const socket of this.#sockets) socket.destroy();
-    }, graceMs);
+    const done = new AbortController();
+    const grace = clock.sleep(graceMs, done.signal).then(
+      () => {
+        for (const socket of this.#sockets) socket.destroy();
+      },
+      () => {},
+    );
     await ended;
-    clearTimeout(timer);
+    done.abort();
+    await grace;
     for (const socket of this.#sockets) socket.destroy();
     this.#injector.destroy();
   }
