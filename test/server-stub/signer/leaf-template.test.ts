@@ -1,0 +1,187 @@
+import { hash } from 'node:crypto';
+import test from 'ava';
+import fc from 'fast-check';
+import * as x509 from '../../../src/runtime/x509.js';
+import type { KeyType } from '../../../server-stub/src/domain/signing-key.js';
+import type { SubjectName } from '../../../server-stub/src/domain/subject-name.js';
+import { SIGNATURE_ALGORITHMS } from '../../../server-stub/src/signer/algorithms.js';
+import { encodeName } from '../../../server-stub/src/signer/distinguished-name.js';
+import { LeafTemplate } from '../../../server-stub/src/signer/leaf-template.js';
+import { encodeTime } from '../../../server-stub/src/signer/validity.js';
+import { P256_SPKI_PREFIX, WorkloadKeys } from '../../../server-stub/src/signer/workload-key.js';
+
+const ALGORITHMS = {
+  'EC-P256': { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' },
+  'EC-P384': { name: 'ECDSA', namedCurve: 'P-384', hash: 'SHA-384' },
+  'RSA-2048': { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' },
+} as const satisfies Record<KeyType, object>;
+
+const OID = { C: '2.5.4.6', O: '2.5.4.10', OU: '2.5.4.11', CN: '2.5.4.3', DC: '0.9.2342.19200300.100.1.25' } as const;
+
+interface Leaf {
+  readonly issuerType: KeyType;
+  readonly issuer: readonly Record<string, string>[];
+  readonly subject: readonly Record<string, string>[];
+  readonly issuerKeyId: Buffer;
+  readonly serial: Buffer;
+  /** Seconds since the epoch. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+  readonly uri: string;
+}
+
+const workloadKeys = new WorkloadKeys();
+
+function nameOf(name: readonly Record<string, string>[]): SubjectName {
+  return name.map((rdn) => Object.entries(rdn).map(([type, value]) => ({ oid: OID[type as keyof typeof OID], value })));
+}
+
+function templateOf(leaf: Leaf): LeafTemplate {
+  return new LeafTemplate({
+    signatureAlgorithm: SIGNATURE_ALGORITHMS[leaf.issuerType].identifier,
+    issuer: encodeName(nameOf(leaf.issuer)),
+    issuerKeyId: leaf.issuerKeyId,
+    subject: encodeName(nameOf(leaf.subject)),
+  });
+}
+
+function byTemplate(leaf: Leaf, publicPoint: Uint8Array, template = templateOf(leaf)): Buffer {
+  return template.tbs({
+    serial: leaf.serial,
+    notBefore: encodeTime(leaf.notBefore),
+    notAfter: encodeTime(leaf.notAfter),
+    publicPoint,
+    subjectKeyId: hash('sha1', publicPoint, 'buffer'),
+    uri: leaf.uri,
+  });
+}
+
+/** To-be-signed part as the library encodes it. */
+async function byLibrary(leaf: Leaf, publicPoint: Uint8Array): Promise<Buffer> {
+  const spki = Buffer.concat([P256_SPKI_PREFIX, publicPoint]);
+  let tbs = Buffer.alloc(0);
+  const sign = (_algorithm: unknown, _key: unknown, data: ArrayBuffer): Promise<ArrayBuffer> => {
+    tbs = Buffer.from(new Uint8Array(data));
+    return Promise.resolve(new Uint8Array(leaf.issuerType === 'EC-P384' ? 96 : 64).fill(1).buffer);
+  };
+  const jsonName = (name: readonly Record<string, string>[]): x509.Name =>
+    new x509.Name(name.map((rdn) => Object.fromEntries(Object.entries(rdn).map(([type, value]) => [type, [value]]))));
+  await x509.X509CertificateGenerator.create(
+    {
+      serialNumber: leaf.serial.toString('hex'),
+      issuer: jsonName(leaf.issuer),
+      subject: jsonName(leaf.subject),
+      notBefore: new Date(leaf.notBefore * 1000),
+      notAfter: new Date(leaf.notAfter * 1000),
+      publicKey: new x509.PublicKey(spki),
+      signingAlgorithm: ALGORITHMS[leaf.issuerType],
+      signingKey: { algorithm: ALGORITHMS[leaf.issuerType] } as never,
+      extensions: [
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+        new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth]),
+        new x509.BasicConstraintsExtension(false, undefined, true),
+        new x509.SubjectKeyIdentifierExtension(hash('sha1', publicPoint)),
+        new x509.AuthorityKeyIdentifierExtension(leaf.issuerKeyId.toString('hex')),
+        new x509.SubjectAlternativeNameExtension([{ type: 'url', value: leaf.uri }], leaf.subject.length === 0),
+      ],
+    },
+    { subtle: { sign } } as never,
+  );
+  return tbs;
+}
+
+/** Dates on both sides of the border between UTCTime and GeneralizedTime. */
+const seconds = fc.oneof(
+  fc.constantFrom(
+    Date.UTC(2000, 0, 1) / 1000,
+    Date.UTC(2026, 0, 1) / 1000,
+    Date.UTC(2049, 11, 31, 23, 59, 59) / 1000,
+    Date.UTC(2050, 0, 1) / 1000,
+  ),
+  fc.integer({ min: Date.UTC(1970, 0, 1) / 1000, max: Date.UTC(2199, 0, 1) / 1000 }),
+);
+const text = fc
+  .string({ minLength: 1, maxLength: 64, unit: fc.constantFrom(...'abcXYZ019 -.é世@_') })
+  .map((s) => s.trim() || 'x');
+const rdn = fc.oneof(
+  fc.constant({ C: 'US' }),
+  text.map((O): Record<string, string> => ({ O })),
+  text.map((CN): Record<string, string> => ({ CN })),
+  fc.constant<Record<string, string>>({ DC: 'example' }),
+);
+const leaves: fc.Arbitrary<Leaf> = fc.record({
+  issuerType: fc.constantFrom<KeyType>('EC-P256', 'EC-P384', 'RSA-2048'),
+  issuer: fc.array(rdn, { minLength: 1, maxLength: 4 }),
+  subject: fc.array(rdn, { maxLength: 6 }),
+  issuerKeyId: fc.uint8Array({ minLength: 8, maxLength: 40 }).map((octets) => Buffer.from(octets)),
+  serial: fc
+    .uint8Array({ minLength: 16, maxLength: 16 })
+    .map((octets) => Buffer.from(octets.map((octet, at) => (at === 0 ? (octet & 0x3f) | 0x40 : octet)))),
+  notBefore: seconds,
+  notAfter: seconds,
+  uri: fc
+    .oneof(fc.constantFrom(60, 61, 62, 63, 180, 190, 191, 192, 2000), fc.integer({ min: 1, max: 300 }))
+    .map((length) => `spiffe://example.org/${'a'.repeat(length)}`),
+});
+
+test('a certificate by template is the one the library encodes, octet by octet', async (t) => {
+  await fc.assert(
+    fc.asyncProperty(leaves, async (leaf) => {
+      const { publicPoint } = workloadKeys.next();
+      return byTemplate(leaf, publicPoint).equals(await byLibrary(leaf, publicPoint));
+    }),
+    { numRuns: 150 },
+  );
+  t.pass();
+});
+
+const plain: Leaf = {
+  issuerType: 'EC-P256',
+  issuer: [{ CN: 'ks_0123456789' }],
+  subject: [],
+  issuerKeyId: Buffer.alloc(20, 7),
+  serial: Buffer.alloc(16, 0x41),
+  notBefore: Date.UTC(2026, 0, 1) / 1000,
+  notAfter: Date.UTC(2026, 0, 2) / 1000,
+  uri: '',
+};
+
+test('lengths of the URI around each border of a DER length are encoded like the library does', async (t) => {
+  const { publicPoint } = workloadKeys.next();
+  const template = templateOf(plain);
+  for (const length of [
+    22, 90, 91, 115, 116, 117, 118, 119, 120, 121, 122, 123, 124, 125, 126, 127, 128, 129, 247, 251, 253, 255, 256, 257,
+    2048,
+  ]) {
+    const leaf = { ...plain, uri: `spiffe://example.org/${'a'.repeat(length - 21)}` };
+    t.deepEqual(byTemplate(leaf, publicPoint, template), await byLibrary(leaf, publicPoint), `${length} octets`);
+  }
+});
+
+test('one template serves leaves of different shapes in turn without mixing them', async (t) => {
+  const template = templateOf(plain);
+  for (let i = 0; i < 200; i++) {
+    const { publicPoint } = workloadKeys.next();
+    const uri = `spiffe://example.org/${'b'.repeat(1 + ((i * 37) % 100))}`;
+    const notAfter = i % 2 === 0 ? plain.notAfter : Date.UTC(2050, 0, 1) / 1000;
+    const leaf = { ...plain, uri, notAfter };
+    if (i % 20 === 0) t.deepEqual(byTemplate(leaf, publicPoint, template), await byLibrary(leaf, publicPoint));
+    else byTemplate(leaf, publicPoint, template);
+  }
+});
+
+test('a relative name of several attributes is sorted as DER wants it', (t) => {
+  const one = encodeName([
+    [
+      { oid: OID.CN, value: 'x' },
+      { oid: OID.O, value: 'y' },
+    ],
+  ]);
+  const other = encodeName([
+    [
+      { oid: OID.O, value: 'y' },
+      { oid: OID.CN, value: 'x' },
+    ],
+  ]);
+  t.deepEqual(one, other);
+});
