@@ -36,7 +36,7 @@ async function mintSelfSigned(request: CaRequest, now: number, signal: AbortSign
       notAfter: new Date(notAfter),
       publicKey: new x509.PublicKey(key.publicKeySpki),
       signingAlgorithm: ALGORITHMS[key.type],
-      signingKey: { algorithm: ALGORITHMS[key.type] } as unknown as webcrypto.CryptoKey,
+      signingKey: { algorithm: ALGORITHMS[key.type] },
       extensions: await extensionsOf(key, trustDomain.id),
     },
     signingThrough(key, signal),

@@ -85,7 +85,7 @@ async function byLibrary(leaf: Leaf, publicPoint: Uint8Array): Promise<Buffer> {
         new x509.SubjectAlternativeNameExtension([{ type: 'url', value: leaf.uri }], leaf.subject.length === 0),
       ],
     },
-    { subtle: { sign } } as never,
+    { subtle: { sign } },
   );
   return tbs;
 }
@@ -101,7 +101,7 @@ const seconds = fc.oneof(
   fc.integer({ min: Date.UTC(1970, 0, 1) / 1000, max: Date.UTC(2199, 0, 1) / 1000 }),
 );
 const text = fc
-  .string({ minLength: 1, maxLength: 64, unit: fc.constantFrom(...'abcXYZ019 -.é世@_') })
+  .string({ minLength: 1, maxLength: 64, unit: fc.constantFrom('a', 'Z', '0', ' ', '-', '.', 'é', '世', '@', '_') })
   .map((s) => s.trim() || 'x');
 const rdn = fc.oneof(
   fc.constant({ C: 'US' }),

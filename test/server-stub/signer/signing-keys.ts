@@ -12,7 +12,7 @@ function pairOf(type: KeyType): { publicKey: KeyObject; privateKey: KeyObject } 
 export function localKey(
   type: KeyType = 'EC-P256',
   id = `key-${type}`,
-): SigningKey & { signSync(data: Uint8Array): Uint8Array } {
+): SigningKey & { signSync: (data: Uint8Array) => Uint8Array } {
   const { publicKey, privateKey } = pairOf(type);
   const signSync = (data: Uint8Array): Uint8Array =>
     sign(HASH[type], data, { key: privateKey, dsaEncoding: 'ieee-p1363' });
