@@ -1,4 +1,4 @@
-import { Composer, CST, LineCounter, Parser, isMap, isScalar, visit, type Document } from 'yaml';
+import { Composer, CST, LineCounter, Parser, isScalar, visit, type Document } from 'yaml';
 import { InvalidConfigError, Problems } from './problems.js';
 
 /** Largest document read, in bytes of UTF-8; parsing one of this size takes a fraction of a second. */
@@ -36,20 +36,18 @@ export function parseYaml(text: string, subject: string): unknown {
   return document.toJS({ maxAliasCount: 0 });
 }
 
-type Report = (offset: number, reason: string) => void;
-
 function at(lines: LineCounter, offset: number): string {
   const { line, col } = lines.linePos(offset);
   return `line ${line}, column ${col}: `;
 }
 
 /** Walks the tokens without recursion: depth and aliases are bounded before anything recurses over them. */
-function checkTokens(tokens: readonly CST.Token[], report: Report): void {
+function checkTokens(tokens: readonly CST.Token[], refuse: (offset: number, reason: string) => never): void {
   const open = tokens.map((token) => ({ token, depth: 0 }));
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { token, depth } = next;
-    if (depth > MAX_DEPTH) return report(token.offset, `nested deeper than ${MAX_DEPTH}`);
-    if (token.type === 'alias') return report(token.offset, 'aliases are not supported: write the value out');
+    if (depth > MAX_DEPTH) refuse(token.offset, `nested deeper than ${MAX_DEPTH}`);
+    if (token.type === 'alias') refuse(token.offset, 'aliases are not supported: write the value out');
     if (token.type === 'document' && token.value !== undefined) open.push({ token: token.value, depth });
     if (!('items' in token)) continue;
     for (const { key, value } of token.items) {
@@ -59,18 +57,18 @@ function checkTokens(tokens: readonly CST.Token[], report: Report): void {
 }
 
 /** The library compares each key with each other one; a set does the same in linear time. */
-function checkKeys(document: Document.Parsed, report: Report): void {
+function checkKeys(document: Document.Parsed, report: (offset: number, reason: string) => void): void {
   visit(document, {
-    Node: (_, node) => {
-      if (!isMap(node)) return;
+    Map: (_, { items, range }) => {
       const seen = new Set<string>();
-      for (const { key } of node.items) {
-        const offset = (key as { range?: readonly number[] | null } | null)?.range?.[0] ?? node.range?.[0] ?? 0;
-        if (!isScalar(key) || key.value === null || typeof key.value === 'object') {
+      for (const { key } of items) {
+        const offset = (key as { range?: readonly number[] | null } | null)?.range?.[0] ?? range?.[0] ?? 0;
+        const value = isScalar(key) ? key.value : undefined;
+        if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') {
           report(offset, 'a key must be a plain word');
           continue;
         }
-        const name = String(key.value as string | number | boolean);
+        const name = String(value);
         if (seen.has(name)) report(offset, `duplicate key ${JSON.stringify(name.slice(0, 100))}`);
         seen.add(name);
       }
