@@ -81,15 +81,18 @@ export function serverStream<Req, Res>(
   };
 }
 
+/** Sends a message; `taken` is called when the transport has it, so a sender that waits for it has at most one unsent. */
+export type Send<Res> = (message: Res, taken?: () => void) => boolean;
+
 /** Runs an async method as a bidirectional handler; `requests` ends when the client half-closes. */
 export function bidiStream<Req, Res>(
-  method: (requests: AsyncIterable<Req>, send: (message: Res) => boolean, context: CallContext) => Promise<void>,
+  method: (requests: AsyncIterable<Req>, send: Send<Res>, context: CallContext) => Promise<void>,
   onUnexpected: OnUnexpected,
 ) {
   return async (call: ServerDuplexStream<Req, Res>): Promise<void> => {
     const { context, end } = contextOf(call);
     try {
-      await method(requestsOf(call), (message) => call.write(message), context);
+      await method(requestsOf(call), (message, taken) => call.write(message, taken), context);
       if (!context.signal.aborted) call.end();
     } catch (error) {
       if (!context.signal.aborted) call.emit('error', wireError(error, onUnexpected));

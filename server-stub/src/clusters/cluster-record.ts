@@ -99,14 +99,15 @@ export function encodeAgent(agent: AgentRecord): object {
 
 /** Throws STORE_CORRUPT. */
 export function decodeAgent(name: string, value: unknown): AgentRecord {
-  const stored = parseRecord(name, value) as AgentRecord & { format: number };
+  const stored = parseRecord(name, value) as AgentRecord;
   const texts = [stored.id, stored.clusterId, stored.clusterVersionId, stored.version, stored.nodeName];
   const times = [stored.loggedInAt, stored.sessionExpiresAt, stored.evictedAt ?? 0];
   if (texts.some((text) => typeof text !== 'string') || !times.every(Number.isFinite)) {
     throw new SpirlError('STORE_CORRUPT', `the record ${name} cannot be read`);
   }
-  const { format: _, ...agent } = stored;
-  return agent;
+  const { id, clusterId, clusterVersionId, version, nodeName, loggedInAt, sessionExpiresAt, evictedAt } = stored;
+  const agent = { id, clusterId, clusterVersionId, version, nodeName, loggedInAt, sessionExpiresAt };
+  return evictedAt === undefined ? agent : { ...agent, evictedAt };
 }
 
 function parseRecord(name: string, value: unknown): unknown {

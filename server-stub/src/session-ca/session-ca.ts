@@ -79,7 +79,6 @@ export class SessionCa {
       try {
         await this.renewIfDue(signal);
       } catch (error) {
-        if (signal.aborted) return;
         logger.error('the session CA could not be renewed, will retry', { error });
       }
     }

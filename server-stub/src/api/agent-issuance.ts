@@ -1,0 +1,96 @@
+import type { Attributes } from 'spirl-agent/domain/attributes.js';
+import type { SpiffeId } from 'spirl-agent/domain/spiffe-id.js';
+import type { JwtSvid, X509Svid } from 'spirl-agent/domain/svid.js';
+import { SpirlError } from 'spirl-agent/runtime/errors.js';
+import { type CallContext, type OnUnexpected, unary } from 'spirl-agent/runtime/grpc-adapter.js';
+import type { AgentSession } from '../domain/agent-session.js';
+import { checkAttributes, checkAudience, checkCsr, checkItemCount } from './agent-issuance-checks.js';
+import { IssuanceQueue } from './agent-issuance-queue.js';
+import type { Authenticate } from './authenticate.js';
+import {
+  attributesOf,
+  failedItem,
+  jwtResult,
+  OK,
+  type WireJwtItem,
+  type WireResolveItem,
+  type WireX509Item,
+  x509Result,
+} from './messages.js';
+
+/** The use cases that issue. Attributes are the agent's; those of the session are laid over them there. */
+export interface Issuance {
+  /** With a `csr` (PKCS#10 DER) the SVID's `privateKey` is empty: the agent has it. */
+  issueX509Svid(
+    session: AgentSession,
+    item: { readonly attributes: Attributes; readonly csr?: Uint8Array; readonly renewal: boolean },
+    signal: AbortSignal,
+  ): Promise<X509Svid>;
+  issueJwtSvid(
+    session: AgentSession,
+    item: { readonly attributes: Attributes; readonly audience: readonly string[] },
+    signal: AbortSignal,
+  ): Promise<JwtSvid>;
+  resolveIdentity(
+    session: AgentSession,
+    attributes: Attributes,
+  ): Promise<{ readonly spiffeId: SpiffeId; readonly outcome: string }>;
+}
+
+interface Batch<Item> {
+  readonly items: readonly Item[];
+}
+
+/** The unary methods of `com.spirl.agent.v1.agent.API`: batches, in which each item has its own status. */
+export function createAgentIssuance(
+  issuance: Issuance,
+  authenticate: Authenticate,
+  onUnexpected: OnUnexpected,
+  queue = new IssuanceQueue(),
+) {
+  /** Runs `one` for each item and answers in their order. */
+  const batch = <Item>(one: (session: AgentSession, item: Item, signal: AbortSignal) => Promise<object>) => {
+    return unary(async (request: Batch<Item>, context: CallContext): Promise<object> => {
+      const session = await authenticate(context.peer);
+      checkItemCount(request.items.length);
+      const outcomes = request.items.map(async (item) => {
+        try {
+          return await one(session, item, context.signal);
+        } catch (error) {
+          return failedItem(error, onUnexpected);
+        }
+      });
+      return { results: await Promise.all(outcomes) };
+    }, onUnexpected);
+  };
+
+  return {
+    MintX509SVIDs: batch<WireX509Item>(async (session, wire, signal) => {
+      const attributes = checkAttributes(attributesOf(wire.attributes));
+      const csr = checkCsr(wire.csr);
+      const item = { attributes, renewal: wire.renewal, ...(csr.length > 0 && { csr }) };
+      const issue = (): Promise<X509Svid> => unlessGone(signal, () => issuance.issueX509Svid(session, item, signal));
+      return x509Result(await queue.run(session.agentId, wire.renewal ? 'renewal' : 'first', issue));
+    }),
+
+    MintJWTSVIDs: batch<WireJwtItem>(async (session, wire, signal) => {
+      const attributes = checkAttributes(attributesOf(wire.attributes));
+      const audience = checkAudience(wire.audience);
+      const issue = (): Promise<JwtSvid> =>
+        unlessGone(signal, () => issuance.issueJwtSvid(session, { attributes, audience }, signal));
+      return jwtResult(await queue.run(session.agentId, 'first', issue));
+    }),
+
+    ResolveIdentities: batch<WireResolveItem>(async (session, wire) => {
+      const attributes = checkAttributes(attributesOf(wire.attributes));
+      const { spiffeId, outcome } = await issuance.resolveIdentity(session, attributes);
+      return { status: OK, spiffeId: spiffeId.toString(), outcome };
+    }),
+  };
+}
+
+/** Nothing is signed for a caller that has gone while its item waited. */
+async function unlessGone<T>(signal: AbortSignal, job: () => Promise<T>): Promise<T> {
+  if (signal.aborted) throw new SpirlError('UNAVAILABLE', 'the caller has gone');
+  return job();
+}

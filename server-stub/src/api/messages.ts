@@ -1,0 +1,94 @@
+import { status } from '@grpc/grpc-js';
+import { type Attributes, canonicalAttributes } from 'spirl-agent/domain/attributes.js';
+import type { JwtSvid, X509Svid } from 'spirl-agent/domain/svid.js';
+import type { DeploymentKeysets, TrustBundle } from 'spirl-agent/domain/trust-bundle.js';
+import { wireError, type OnUnexpected } from 'spirl-agent/runtime/grpc-adapter.js';
+
+export type WireAttributes = Readonly<Record<string, { readonly values: readonly string[] }>>;
+
+export interface WireStatus {
+  readonly code: number;
+  readonly message: string;
+}
+
+export interface WireX509Item {
+  readonly attributes: WireAttributes;
+  readonly csr: Buffer;
+  readonly renewal: boolean;
+}
+
+export interface WireJwtItem {
+  readonly attributes: WireAttributes;
+  readonly audience: readonly string[];
+}
+
+export interface WireResolveItem {
+  readonly attributes: WireAttributes;
+}
+
+export interface WireSyncRequest {
+  readonly positions: readonly { readonly deploymentId: string; readonly epoch: number; readonly revision: number }[];
+  readonly acknowledgedVersion: number;
+  readonly svidsPerKeyset: Readonly<Record<string, number>>;
+}
+
+/** Everything that one agent is told; see `SyncResponse`. */
+export interface SyncContent {
+  readonly bundles: readonly TrustBundle[];
+  readonly deployments: readonly DeploymentKeysets[];
+  readonly sessionCa: readonly Uint8Array[];
+  readonly policy: { readonly version: number; readonly reads: readonly string[] };
+  readonly sections: Readonly<Record<string, unknown>>;
+}
+
+export function attributesOf(wire: WireAttributes): Attributes {
+  return canonicalAttributes(Object.fromEntries(Object.entries(wire).map(([name, { values }]) => [name, values])));
+}
+
+export const OK: WireStatus = { code: status.OK, message: '' };
+
+/** An item's failure, as its caller may see it. */
+export function failedItem(error: unknown, onUnexpected: OnUnexpected): { status: WireStatus } {
+  const { code, details } = wireError(error, onUnexpected);
+  return { status: { code, message: details } };
+}
+
+export function x509Result(svid: X509Svid): object {
+  const { spiffeId, notBefore, notAfter, ...rest } = svid;
+  return { status: OK, spiffeId: spiffeId.toString(), notBeforeMs: notBefore, notAfterMs: notAfter, ...rest };
+}
+
+export function jwtResult(svid: JwtSvid): object {
+  const { spiffeId, issuedAt, expiresAt, ...rest } = svid;
+  return { status: OK, spiffeId: spiffeId.toString(), issuedAtMs: issuedAt, expiresAtMs: expiresAt, ...rest };
+}
+
+export function syncResponse(version: number, content: SyncContent): object {
+  const sections = Object.entries(content.sections).map(([name, spec]) => [name, JSON.stringify(spec)] as const);
+  return {
+    version,
+    bundles: content.bundles.map(wireBundle),
+    deployments: content.deployments.map(({ deploymentId, epoch, revision, keysets }) => ({
+      deploymentId,
+      epoch,
+      revision,
+      keysets: Object.entries(keysets).map(([id, state]) => ({ id, state })),
+    })),
+    sessionCa: content.sessionCa,
+    policy: content.policy,
+    sections: Object.fromEntries(sections),
+  };
+}
+
+function wireBundle(bundle: TrustBundle): object {
+  return {
+    trustDomain: bundle.trustDomain,
+    sequence: bundle.sequence,
+    refreshHintSeconds: bundle.refreshHintSeconds,
+    x509Authorities: bundle.x509Authorities.map(({ certificate }) => certificate),
+    jwtAuthorities: bundle.jwtAuthorities.map(({ keyId, publicJwk }) => ({
+      keyId,
+      publicJwk: JSON.stringify(publicJwk),
+    })),
+  };
+}
