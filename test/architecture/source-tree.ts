@@ -49,7 +49,9 @@ export function filesBelow(folder: string, passes: (name: string) => boolean): s
 
 /** The TypeScript files below each folder, parsed. */
 export function readSources(...folders: readonly string[]): SourceFile[] {
-  return folders.flatMap((folder) => filesBelow(folder, (name) => name.endsWith('.ts'))).map(readSource);
+  return folders
+    .flatMap((folder) => filesBelow(folder, (name) => name.endsWith('.ts')))
+    .map((path) => readSource(path));
 }
 
 /** One file, parsed. `text` replaces what is on disk, for tests of the rules themselves. */
