@@ -1,0 +1,4 @@
+#!/usr/bin/env node
+import { launch } from '../../src/bin/launch.mjs';
+
+launch('spirlctl', 'server-stub/cli/main.js');
