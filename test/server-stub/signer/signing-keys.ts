@@ -22,13 +22,15 @@ export function localKey(
 
 /** The same key as one behind a service: no synchronous door. `spoil` changes what the service answers. */
 export function remoteKey(type: KeyType = 'EC-P256', spoil = (signature: Uint8Array) => signature): SigningKey {
-  const { signSync, ...key } = localKey(type);
+  const key = localKey(type);
   return {
-    ...key,
+    id: key.id,
+    type,
+    publicKeySpki: key.publicKeySpki,
     sign: async (data, signal) => {
       await new Promise((resolve) => setImmediate(resolve));
       signal.throwIfAborted();
-      return spoil(signSync(data));
+      return spoil(key.signSync(data));
     },
   };
 }
