@@ -1,0 +1,99 @@
+import { Alarm } from '../runtime/alarm.js';
+import type { Clock } from '../runtime/clock.js';
+import type { Logger } from '../runtime/logger.js';
+import type { Outage } from './backoff.js';
+import type { RenewalGate } from './renewal-gate.js';
+import type { Instant, Plan } from './renewal-plan.js';
+
+/** What the loop renews. */
+export interface RenewalWork<T> {
+  /** What is due now; also the place to let go of what has ended. */
+  plan(now: Instant): Plan<T>;
+  /** Starts to renew `items` at once. Settles when they are done; failures are its own business, it never rejects. */
+  renew(items: readonly T[]): Promise<void>;
+}
+
+export interface RenewalLoopParts {
+  readonly gate: RenewalGate;
+  readonly outage: Outage;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Log message of each batch that goes out. */
+  readonly sent: string;
+}
+
+/** Calls under way at once; with batches of five a server may take four seconds and the rate is still kept. */
+const MAX_CALLS = 16;
+
+/** A timer does not run while the machine sleeps, so the wall clock is looked at this often. */
+const LOOK_EVERY_MS = 10_000;
+
+/** A difference between wall and monotonic clock that is worth a line in the log. */
+const JUMP_MS = 5_000;
+
+/** Renews what is due through the gate. Asks `plan` what that is when woken, when something becomes due, and now and then. */
+export class RenewalLoop<T> {
+  readonly #alarm = new Alarm();
+  readonly #work: RenewalWork<T>;
+  readonly #gate: RenewalGate;
+  readonly #outage: Outage;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #sent: string;
+  #calls = 0;
+  #offset: number | undefined;
+
+  constructor(work: RenewalWork<T>, parts: RenewalLoopParts) {
+    this.#work = work;
+    this.#gate = parts.gate;
+    this.#outage = parts.outage;
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#sent = parts.sent;
+  }
+
+  /** Something may have become due. */
+  wake(): void {
+    this.#alarm.ring();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const waitMs = this.#step({ wall: this.#clock.now(), monotonic: this.#clock.monotonic() });
+      await this.#alarm.wait(Math.min(waitMs, LOOK_EVERY_MS), this.#clock, signal);
+    }
+  }
+
+  /** Starts what may start now; returns the milliseconds until the next look. */
+  #step(now: Instant): number {
+    this.#notice(now);
+    const { due, nextInMs } = this.#work.plan(now);
+    if (due.length === 0) return nextInMs;
+    if (this.#outage.isAway && now.monotonic < this.#outage.until) return this.#outage.until - now.monotonic;
+    // A call that ends wakes the loop.
+    if (this.#calls >= (this.#outage.isAway ? 1 : MAX_CALLS)) return nextInMs;
+    const count = this.#gate.release(due.length, now.monotonic);
+    if (count > 0) this.#start(due.slice(0, count), now);
+    return count === due.length ? nextInMs : this.#gate.opensAt(now.monotonic) - now.monotonic;
+  }
+
+  #start(items: readonly T[], now: Instant): void {
+    this.#calls++;
+    this.#log.info(this.#sent, { at: now.wall, count: items.length });
+    const ended = (): void => {
+      this.#calls--;
+      this.#alarm.ring();
+    };
+    this.#work.renew(items).then(ended, (error: unknown) => {
+      this.#log.error('Renewal failed unexpectedly', { error });
+      ended();
+    });
+  }
+
+  #notice({ wall, monotonic }: Instant): void {
+    const offset = wall - monotonic;
+    const jumpMs = this.#offset === undefined ? 0 : offset - this.#offset;
+    this.#offset = offset;
+    if (Math.abs(jumpMs) > JUMP_MS) this.#log.warn('Clock jumped or machine was suspended', { jumpMs });
+  }
+}
