@@ -1,0 +1,43 @@
+import { readAttributeRedaction, type AttributeRedactionSpec } from '../domain/attribute-redaction.js';
+import type { Attributes } from '../domain/attributes.js';
+import type { Logger } from '../runtime/logger.js';
+import { redactAttributes } from './redact-attributes.js';
+
+/** The values listed in one log line; supplementary groups alone can be a thousand. */
+const MAX_LISTED = 64;
+
+/** Takes from attested attributes what may leave the node and logs, per request, what did and what did not. */
+export interface Redaction {
+  redact(attributes: Attributes): Attributes;
+}
+
+/** `section` gives the spec of the managed section `AttributeRedaction` as it is now; a newer one holds for the next caller. */
+export function createRedaction(section: () => unknown, logger: Logger): Redaction {
+  let read: { readonly from: unknown; readonly spec: AttributeRedactionSpec } | undefined;
+  const policy = (): AttributeRedactionSpec => {
+    const from = section();
+    if (read === undefined || read.from !== from) {
+      const { spec, problems } = readAttributeRedaction(from);
+      for (const problem of problems)
+        logger.warn('Managed section AttributeRedaction is not understood', { ...problem });
+      read = { from, spec };
+    }
+    return read.spec;
+  };
+  return {
+    redact: (attested) => {
+      const { attributes, redactions } = redactAttributes(attested, policy());
+      logger.info('Attestation finished', { attributes: listed(attributes), redactions });
+      return attributes;
+    },
+  };
+}
+
+/** `linux:linux.user.name="root"`: which attestor, which attribute, which value. */
+function listed(attributes: Attributes): readonly string[] {
+  const all = Object.entries(attributes).flatMap(([name, values]) => {
+    const [attestor = ''] = name.split('.');
+    return values.map((value) => `${attestor}:${name}=${JSON.stringify(value)}`);
+  });
+  return all.length <= MAX_LISTED ? all : [...all.slice(0, MAX_LISTED), `and ${all.length - MAX_LISTED} more`];
+}
