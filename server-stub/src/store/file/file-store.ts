@@ -162,6 +162,7 @@ class DirectoryOfRecords implements FileStore {
     if (previous === undefined) return this.#files.removeFile(path);
     const temporary = join(this.#directory, `${TEMPORARY}${++this.#temporaries}`);
     await this.#files.createFile(temporary, previous);
+    await this.#files.syncFile(temporary);
     await this.#files.rename(temporary, path);
   }
 

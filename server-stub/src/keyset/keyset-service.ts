@@ -1,0 +1,125 @@
+import type { Latest } from 'spirl-agent/runtime/latest.js';
+import { runTasks } from 'spirl-agent/runtime/task-group.js';
+import { canCheck } from '../domain/key-manager.js';
+import type { Ring, SigningState } from '../domain/keyset.js';
+import type { Operator } from '../domain/operator.js';
+import { sequenceOf } from './key-ring.js';
+import { checkKeysetId } from './keyset-id.js';
+import type { KeysetParts, Publisher } from './keyset-parts.js';
+import { loadKeys } from './load-keys.js';
+import { Mutations } from './mutations.js';
+import type { OpenedKeysets } from './open-keysets.js';
+import { runRingWatch } from './ring-watch.js';
+import { runRotation } from './rotation-loop.js';
+import type { RotationPolicy } from './rotation-policy.js';
+import { dueStep, tickMs } from './rotation-schedule.js';
+
+const SCHEDULE: Operator = { name: 'schedule' };
+
+export interface KeysetPrepared {
+  readonly keysetId: string;
+  readonly ring: Ring;
+}
+
+export interface KeysetChanged {
+  readonly ring: Ring;
+  /** It had been done before. */
+  readonly unchanged: boolean;
+}
+
+/** The keysets of this deployment: what signs, operators' commands, and the schedule. */
+export class KeysetService {
+  /** What signs and what is trusted. Reading it never waits. */
+  readonly state: Latest<SigningState>;
+  readonly policy: RotationPolicy;
+  readonly #parts: KeysetParts;
+  readonly #opened: OpenedKeysets;
+  readonly #mutations: Mutations;
+
+  constructor(parts: KeysetParts, opened: OpenedKeysets, publisher: Publisher) {
+    this.#parts = parts;
+    this.#opened = opened;
+    this.state = opened.state;
+    this.policy = parts.policy;
+    this.#mutations = new Mutations(parts, opened.ringStore, opened.state, publisher);
+  }
+
+  /** What a mutation under way is doing, for people. */
+  get underWay(): string | undefined {
+    return this.#mutations.underWay;
+  }
+
+  /** Makes a new keyset, PREPARED. */
+  async prepare(operator: Operator, signal: AbortSignal): Promise<KeysetPrepared> {
+    const { ring, keysetId } = await this.#mutations.run('prepare', () => ({ do: 'prepare' }), operator, signal);
+    if (keysetId === undefined) throw new Error('prepare made no key set');
+    return { ring, keysetId };
+  }
+
+  activate(id: string, operator: Operator, signal: AbortSignal): Promise<KeysetChanged> {
+    return this.#command('activate', id, operator, signal);
+  }
+
+  taint(id: string, operator: Operator, signal: AbortSignal): Promise<KeysetChanged> {
+    return this.#command('taint', id, operator, signal);
+  }
+
+  remove(id: string, operator: Operator, signal: AbortSignal): Promise<KeysetChanged> {
+    return this.#command('remove', id, operator, signal);
+  }
+
+  /** Does what the schedule asks for now, one step; false when that is nothing. */
+  async rotate(signal: AbortSignal): Promise<boolean> {
+    const due = (ring: Ring, now: number) => dueStep(ring, this.policy, now);
+    const step = due(this.state.value.ring, this.#parts.clock.now());
+    if (step === undefined) return false;
+    const { unchanged } = await this.#mutations.run(`automatic ${step.do}`, due, SCHEDULE, signal);
+    return !unchanged;
+  }
+
+  /** Keeps the schedule and watches the store until `signal` aborts. */
+  run(signal: AbortSignal): Promise<void> {
+    const { clock, logger } = this.#parts;
+    const rotate = (inTime: AbortSignal) => this.rotate(inTime);
+    const tick = () => tickMs(this.state.value.ring, this.policy);
+    const verify = (inTime: AbortSignal) => this.#verify(inTime);
+    return runTasks(
+      [
+        (s) => runRotation({ rotate, tickMs: tick, clock, logger }, s),
+        (s) => runRingWatch({ verify, clock, logger }, s),
+      ],
+      signal,
+    );
+  }
+
+  async #command(
+    name: 'activate' | 'taint' | 'remove',
+    id: string,
+    operator: Operator,
+    signal: AbortSignal,
+  ): Promise<KeysetChanged> {
+    checkKeysetId(id);
+    const { ring, unchanged } = await this.#mutations.run(name, () => ({ do: name, keysetId: id }), operator, signal);
+    return { ring, unchanged };
+  }
+
+  /** Throws what is wrong with the store, unless a mutation was changing it meanwhile. */
+  async #verify(signal: AbortSignal): Promise<void> {
+    const before = this.state.value;
+    if (this.#mutations.busy()) return;
+    try {
+      const { ring } = await this.#opened.ringStore.load();
+      const { keyManager } = this.#parts;
+      if (canCheck(keyManager)) await keyManager.checkKeys(before.ring.keysets.map(({ id }) => id));
+      if (sequenceOf(ring) > sequenceOf(before.ring)) await this.#adopt(ring, before, signal);
+    } catch (error) {
+      if (!this.#mutations.busy() && this.state.value === before) throw error;
+    }
+  }
+
+  /** A ring that was committed without this object seeing it, by another replica or by a write that seemed to fail. */
+  async #adopt(ring: Ring, before: SigningState, signal: AbortSignal): Promise<void> {
+    const { keys } = await loadKeys(ring, this.#parts.keyManager, signal);
+    if (this.state.value === before) this.state.publish({ version: before.version + 1, ring, keys });
+  }
+}

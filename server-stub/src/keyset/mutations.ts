@@ -1,0 +1,221 @@
+import { withDeadline } from 'spirl-agent/runtime/deadline.js';
+import { SpirlError, hasCode } from 'spirl-agent/runtime/errors.js';
+import type { Latest } from 'spirl-agent/runtime/latest.js';
+import { orAbort } from 'spirl-agent/runtime/task-group.js';
+import { canCheck, canRelease } from '../domain/key-manager.js';
+import type { Ring, SigningState } from '../domain/keyset.js';
+import type { Operator } from '../domain/operator.js';
+import { claimOperation } from './claim.js';
+import { concurrentMutation } from './concurrent-mutation.js';
+import { createKeyset, type NewKeyset } from './create-keyset.js';
+import { applyChange, checkRoom } from './key-ring.js';
+import { newKeysetId } from './keyset-id.js';
+import type { KeysetEvent, KeysetParts, Publisher } from './keyset-parts.js';
+import { loadKeys } from './load-keys.js';
+import type { RingStore } from './ring-store.js';
+import { assertClock } from './signing-time.js';
+import type { KeysetCommand } from './transitions.js';
+
+/** Bound of one mutation, publication included. */
+export const MUTATION_LIMIT_MS = 120_000;
+/** A claim outlives every mutation, so that only a dead holder's claim expires. */
+const CLAIM_MARGIN_MS = 30_000;
+const RELEASE_LIMIT_MS = 30_000;
+
+export type Command = { readonly do: 'prepare' } | { readonly do: KeysetCommand; readonly keysetId: string };
+
+/** What is to be done with the ring as it is now; `undefined`: nothing. */
+export type Choose = (ring: Ring, now: number) => Command | undefined;
+
+export interface Mutated {
+  /** As committed, or as it was when nothing had to be done. */
+  readonly ring: Ring;
+  readonly unchanged: boolean;
+  /** Of the new keyset after `prepare`. */
+  readonly keysetId?: string;
+}
+
+const OPERATIONS = {
+  prepare: 'Prepared',
+  activate: 'Activated',
+  taint: 'Tainted',
+  remove: 'Removed',
+  retire: 'Retired',
+} as const satisfies Record<Command['do'], KeysetEvent['operation']>;
+
+/** Changes the ring: claim, decide, outside work, commit, publish. One at a time; a second one fails at once. */
+export class Mutations {
+  readonly #parts: KeysetParts;
+  readonly #ringStore: RingStore;
+  readonly #state: Latest<SigningState>;
+  readonly #publisher: Publisher;
+  #underWay: string | undefined;
+
+  constructor(parts: KeysetParts, ringStore: RingStore, state: Latest<SigningState>, publisher: Publisher) {
+    this.#parts = parts;
+    this.#ringStore = ringStore;
+    this.#state = state;
+    this.#publisher = publisher;
+  }
+
+  /** What is being done, for people. */
+  get underWay(): string | undefined {
+    return this.#underWay;
+  }
+
+  busy(): boolean {
+    return this.#underWay !== undefined;
+  }
+
+  /** Throws CONCURRENT_MUTATION, DEADLINE_EXCEEDED and what the steps throw. A failure before the commit has changed nothing. */
+  run(name: string, choose: Choose, operator: Operator, signal: AbortSignal): Promise<Mutated> {
+    const late = `${name} was not finished after ${MUTATION_LIMIT_MS / 1000} s; list shows what was done`;
+    return withDeadline(
+      (inTime) => this.#claimed(name, choose, operator, inTime),
+      MUTATION_LIMIT_MS,
+      late,
+      this.#parts.clock,
+      signal,
+    );
+  }
+
+  async #claimed(name: string, choose: Choose, operator: Operator, signal: AbortSignal): Promise<Mutated> {
+    if (this.#underWay !== undefined) throw concurrentMutation();
+    this.#underWay = `${name} by ${operator.name}`;
+    try {
+      const { store, holder, clock } = this.#parts;
+      const now = clock.now();
+      const expiresAt = now + MUTATION_LIMIT_MS + CLAIM_MARGIN_MS;
+      const claim = await claimOperation(store, { holder, command: name, now, expiresAt });
+      try {
+        return await this.#step(choose, operator, signal);
+      } finally {
+        // It expires by itself, and a restart clears it: not worth failing what was done.
+        await this.#quietly('releasing the claim', () => claim.release());
+      }
+    } finally {
+      this.#underWay = undefined;
+    }
+  }
+
+  async #step(choose: Choose, operator: Operator, signal: AbortSignal): Promise<Mutated> {
+    const { clock, keyManager } = this.#parts;
+    const before = await this.#ringStore.load();
+    if (canCheck(keyManager)) await keyManager.checkKeys(before.ring.keysets.map(({ id }) => id));
+    const command = choose(before.ring, clock.now());
+    if (command === undefined) return { ring: before.ring, unchanged: true };
+    const { ring, made } = await this.#change(before, command, signal).catch((error: unknown) => {
+      const code = error instanceof SpirlError ? { code: error.code } : {};
+      this.#audit(command, operator, { outcome: 'Failed', ...code });
+      throw error;
+    });
+    const unchanged = ring === before.ring;
+    const outcome = unchanged ? 'Unchanged' : 'Done';
+    this.#audit(command, operator, { outcome, ...(!unchanged && replacedBy(command, before.ring)) }, made);
+    if (!unchanged) await this.#afterCommit(command, ring, signal);
+    return { ring, unchanged, ...(made && { keysetId: made.keyset.id }) };
+  }
+
+  /** Outside work and commit. The same ring: nothing had to be done. */
+  async #change(
+    { ring, version }: { readonly ring: Ring; readonly version: string },
+    command: Command,
+    signal: AbortSignal,
+  ): Promise<{ ring: Ring; made?: NewKeyset }> {
+    const { clock } = this.#parts;
+    if (command.do !== 'prepare') {
+      const next = applyChange(ring, command, clock.now());
+      if (next !== ring) await this.#commit(next, version, undefined, signal);
+      return { ring: next };
+    }
+    const made = await this.#prepare(ring, signal);
+    const next = applyChange(ring, { do: 'add', keyset: made.keyset }, clock.now());
+    try {
+      await this.#commit(next, version, made, signal);
+    } catch (error) {
+      // After a failed write the ring on disk may yet be the new one: then the key is left to the next start.
+      if (!hasCode(error, 'STORE_FAILED')) await this.#release(made.keyset.id);
+      throw error;
+    }
+    return { ring: next, made };
+  }
+
+  async #prepare(ring: Ring, signal: AbortSignal): Promise<NewKeyset> {
+    assertClock(ring, this.#parts.clock.now());
+    checkRoom(ring);
+    const id = newKeysetId(ring);
+    const work = createKeyset(this.#parts, id, signal);
+    try {
+      return await orAbort(work, signal);
+    } catch (error) {
+      // A service that does not heed the signal may make the key later; nobody waits for that.
+      const released = work
+        .then(
+          () => {},
+          () => {},
+        )
+        .then(() => this.#release(id));
+      if (!signal.aborted) await released;
+      throw error;
+    }
+  }
+
+  /** From here on the change stands. Only what is committed is used. */
+  async #commit(ring: Ring, version: string, made: NewKeyset | undefined, signal: AbortSignal): Promise<void> {
+    const known = new Map([...this.#state.value.keys, ...(made ? [[made.keyset.id, made.keys] as const] : [])]);
+    const complete = ring.keysets.every(({ id }) => known.has(id));
+    const keys = complete ? known : (await loadKeys(ring, this.#parts.keyManager, signal)).keys;
+    const living = new Set(ring.keysets.map(({ id }) => id));
+    signal.throwIfAborted();
+    await this.#ringStore.commit(ring, version);
+    this.#state.publish({
+      version: this.#state.value.version + 1,
+      ring,
+      keys: new Map([...keys].filter(([id]) => living.has(id))),
+    });
+  }
+
+  async #afterCommit(command: Command, ring: Ring, signal: AbortSignal): Promise<void> {
+    if (command.do === 'remove' || command.do === 'retire') await this.#release(command.keysetId);
+    await this.#publisher.published(ring.revision, signal);
+  }
+
+  async #release(id: string): Promise<void> {
+    const { keyManager, clock } = this.#parts;
+    if (!canRelease(keyManager)) return;
+    const release = (signal: AbortSignal): Promise<void> => keyManager.releaseKey(id, signal);
+    const never = new AbortController().signal;
+    await this.#quietly(`releasing key ${id}`, () => withDeadline(release, RELEASE_LIMIT_MS, 'too late', clock, never));
+  }
+
+  async #quietly(what: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#parts.logger.warn(`${what} failed; the next start does it`, { error });
+    }
+  }
+
+  #audit(
+    command: Command,
+    operator: Operator,
+    result: Pick<KeysetEvent, 'outcome' | 'code' | 'replacedKeysetId'>,
+    made?: NewKeyset,
+  ): void {
+    const keysetId = command.do === 'prepare' ? made?.keyset.id : command.keysetId;
+    this.#parts.audit.keysetChanged({
+      operation: OPERATIONS[command.do],
+      ...(keysetId !== undefined && { keysetId }),
+      operator,
+      at: this.#parts.clock.now(),
+      ...result,
+    });
+  }
+}
+
+/** An activation's other half: who steps down. */
+function replacedBy(command: Command, before: Ring): { replacedKeysetId?: string } {
+  if (command.do !== 'activate') return {};
+  const active = before.keysets.find(({ state }) => state === 'ACTIVE');
+  return active === undefined || active.id === command.keysetId ? {} : { replacedKeysetId: active.id };
+}

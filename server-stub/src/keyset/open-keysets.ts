@@ -1,0 +1,93 @@
+import { withDeadline } from 'spirl-agent/runtime/deadline.js';
+import { hasCode } from 'spirl-agent/runtime/errors.js';
+import { Latest } from 'spirl-agent/runtime/latest.js';
+import { canRelease } from '../domain/key-manager.js';
+import type { Ring, SigningState } from '../domain/keyset.js';
+import type { Operator } from '../domain/operator.js';
+import { backoffMs } from './backoff.js';
+import { clearStaleClaim } from './claim.js';
+import type { KeysetParts } from './keyset-parts.js';
+import { loadKeys } from './load-keys.js';
+import { Mutations } from './mutations.js';
+import { openRingStore, type RingStore } from './ring-store.js';
+import { dueStep } from './rotation-schedule.js';
+import { assertClock } from './signing-time.js';
+
+/** How long a start waits for a key service or an upstream that is away. */
+const START_LIMIT_MS = 120_000;
+const SCHEDULE: Operator = { name: 'schedule' };
+
+/** The keysets of a deployment, loaded and verified: exactly one is ACTIVE. */
+export interface OpenedKeysets {
+  readonly ringStore: RingStore;
+  /** What signs, and what is trusted; only committed rings appear here. */
+  readonly state: Latest<SigningState>;
+}
+
+/**
+ * Opens the ring and its keys, puts away what a killed predecessor left, and makes the first keyset of an empty ring. A key
+ * service that is away is waited for, bounded; everything else that is wrong ends the start with an error that names it.
+ */
+export function openKeysets(parts: KeysetParts, signal: AbortSignal): Promise<OpenedKeysets> {
+  const late = 'the key service or the upstream authority did not answer in time';
+  return withDeadline(
+    (inTime) => whileAway(() => open(parts, inTime), parts, inTime),
+    START_LIMIT_MS,
+    late,
+    parts.clock,
+    signal,
+  );
+}
+
+async function open(parts: KeysetParts, signal: AbortSignal): Promise<OpenedKeysets> {
+  const ringStore = await openRingStore(parts, parts.clock.now(), signal);
+  const { ring } = await ringStore.load();
+  const { keys, orphans } = await loadKeys(ring, parts.keyManager, signal);
+  // While another replica is at work its new key is in no ring yet.
+  const alone = await clearStaleClaim(parts.store, parts.holder, parts.clock.now());
+  if (alone) await releaseOrphans(parts, orphans, signal);
+  const state = new Latest<SigningState>({ version: 1, ring, keys });
+  await makeFirstKeyset(parts, ringStore, state, signal);
+  return { ringStore, state };
+}
+
+async function releaseOrphans(
+  { keyManager, logger }: KeysetParts,
+  ids: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  if (!canRelease(keyManager)) return;
+  for (const id of ids) {
+    logger.warn('Released a key that belongs to no key set', { keysetId: id });
+    await keyManager.releaseKey(id, signal);
+  }
+}
+
+async function makeFirstKeyset(
+  parts: KeysetParts,
+  ringStore: RingStore,
+  state: Latest<SigningState>,
+  signal: AbortSignal,
+): Promise<void> {
+  const nobodyYet = { published: () => Promise.resolve() };
+  const mutations = new Mutations(parts, ringStore, state, nobodyYet);
+  const choose = (ring: Ring, now: number) => (hasActive(ring) ? undefined : dueStep(ring, parts.policy, now));
+  while (!hasActive(state.value.ring)) {
+    assertClock(state.value.ring, parts.clock.now());
+    await mutations.run('first key set', choose, SCHEDULE, signal);
+  }
+}
+
+const hasActive = (ring: Ring): boolean => ring.keysets.some(({ state }) => state === 'ACTIVE');
+
+async function whileAway<T>(work: () => Promise<T>, { clock, logger }: KeysetParts, signal: AbortSignal): Promise<T> {
+  for (let failures = 1; ; failures++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!hasCode(error, 'KEY_SERVICE_UNAVAILABLE')) throw error;
+      logger.warn('Waiting for the key service', { error: error.message });
+      await clock.sleep(backoffMs(failures), signal);
+    }
+  }
+}
