@@ -1,4 +1,3 @@
-import { endpointUri } from '../runtime/endpoint-socket.js';
 import { hasCode, SpirlError } from '../runtime/errors.js';
 import { WorkloadClient, type X509SvidResponse } from '../runtime/workload-client.js';
 import { chooseEndpoint } from './endpoint.js';
@@ -32,7 +31,7 @@ export async function watchX509(
         if (terminal.signal.aborted) return;
         if (!worthRetrying(error)) throw error;
         const reason = (error as SpirlError).message;
-        terminal.err(`${endpointUri(endpoint)}: ${reason}; trying again in ${pause / 1000} s\n`);
+        terminal.err(`The stream ended: ${reason}; trying again in ${pause / 1000} s\n`);
       }
       await terminal.clock.sleep(pause, terminal.signal).catch(() => {});
       if (terminal.signal.aborted) return;
