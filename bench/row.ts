@@ -1,0 +1,48 @@
+/** A figure of one row: the candidate's rate or cost as a ratio to an anchor of the same run. */
+export interface Figure {
+  readonly name: string;
+  /** Candidate divided by anchor, one per round. */
+  readonly ratios: readonly number[];
+  /** What the ratio must reach; none: reported only. */
+  readonly target?: { readonly is: 'at least' | 'at most'; readonly value: number };
+  /** Absolute values for people, never compared over time. */
+  readonly absolute: Readonly<Record<string, string>>;
+}
+
+/** One row of the benchmark. */
+export interface Row {
+  /** For example `B1`. */
+  readonly id: string;
+  readonly work: string;
+  readonly anchor: string;
+  measure(effort: Effort): Promise<readonly Figure[]>;
+}
+
+/** How much time a run may take. */
+export interface Effort {
+  readonly rounds: number;
+  /** Milliseconds of one sample of one case. */
+  readonly sampleMs: number;
+  progress(text: string): void;
+}
+
+export interface Spread {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+export function spreadOf(values: readonly number[]): Spread {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (index: number): number => sorted[index] ?? NaN;
+  const middle = Math.floor(sorted.length / 2);
+  const median = sorted.length % 2 === 1 ? at(middle) : (at(middle - 1) + at(middle)) / 2;
+  return { median, min: at(0), max: at(sorted.length - 1) };
+}
+
+/** Whether a figure reaches its target; `undefined` when it has none. */
+export function reached(figure: Figure): boolean | undefined {
+  if (figure.target === undefined) return undefined;
+  const { median } = spreadOf(figure.ratios);
+  return figure.target.is === 'at least' ? median >= figure.target.value : median <= figure.target.value;
+}
