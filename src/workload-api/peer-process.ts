@@ -1,0 +1,117 @@
+import { closeSync, constants, openSync, readFileSync, readlinkSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import type { PeerProcess } from '../domain/peer-process.js';
+import { SpirlError } from '../runtime/errors.js';
+import { isAlive, peerCredentials, peerPidfd } from '../runtime/peer-credentials.js';
+
+/** A `PeerProcess` whose hold on the process has to be given back. */
+export interface OpenPeerProcess extends PeerProcess {
+  /** Closes the /proc directory; every later read throws NOT_AUTHORIZED. May be called twice. */
+  release(): void;
+}
+
+/**
+ * Proves who is at the other end of a just accepted connection and holds on to that process. Synchronous, so that nothing
+ * happens in between. Throws NOT_AUTHORIZED when the caller has gone, is not visible here or cannot be proved.
+ *
+ * A PID that lives after its directory was opened was not free when it was opened, so the directory is the caller's for
+ * ever: reads fail once the process has gone, even when another one has got its number.
+ */
+export function openPeerProcess(socket: Socket): OpenPeerProcess {
+  const { pid, uid, gid } = peerCredentials(socket);
+  const pidfd = peerPidfd(socket);
+  let directory: number | undefined;
+  try {
+    directory = openDirectory(pid);
+    if (pidfd !== undefined && !isAlive(pidfd)) throw gone();
+    const held = new HeldProcess(pid, uid, gid, directory);
+    held.verify();
+    return held;
+  } catch (error) {
+    if (directory !== undefined) closeSync(directory);
+    throw error;
+  } finally {
+    if (pidfd !== undefined) closeSync(pidfd);
+  }
+}
+
+class HeldProcess implements OpenPeerProcess {
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+  #directory: number | undefined;
+
+  constructor(pid: number, uid: number, gid: number, directory: number) {
+    this.pid = pid;
+    this.uid = uid;
+    this.gid = gid;
+    this.#directory = directory;
+  }
+
+  readFile(name: string): Buffer {
+    return this.#whileAlive(() => readFileSync(this.#path(name)));
+  }
+
+  readLink(name: string): string {
+    return this.#whileAlive(() => readlinkSync(this.#path(name)));
+  }
+
+  verify(): void {
+    const status = this.#status();
+    // A process that has since changed its user must not go on as the one it was.
+    if (effective(status, 'Uid') !== this.uid || effective(status, 'Gid') !== this.gid) {
+      throw new SpirlError('NOT_AUTHORIZED', 'caller has changed its credentials since it connected');
+    }
+  }
+
+  release(): void {
+    if (this.#directory !== undefined) closeSync(this.#directory);
+    this.#directory = undefined;
+  }
+
+  #whileAlive<T>(read: () => T): T {
+    try {
+      return read();
+    } finally {
+      // Whatever was read, or failed, counts only if the process is still there.
+      this.#status();
+    }
+  }
+
+  /** `/proc/<pid>/status`; throws for a zombie, whose files can still be read in part. */
+  #status(): string {
+    const status = reading(() => readFileSync(this.#path('status'), 'latin1'));
+    if (/^State:\s+[ZX]/m.test(status)) throw gone();
+    return status;
+  }
+
+  #path(name: string): string {
+    // The number of a closed descriptor soon belongs to something else.
+    if (this.#directory === undefined) throw gone();
+    return `/proc/self/fd/${this.#directory}/${name}`;
+  }
+}
+
+function openDirectory(pid: number): number {
+  return reading(() => openSync(`/proc/${pid}`, constants.O_RDONLY | constants.O_DIRECTORY));
+}
+
+/** Effective id in a line such as `Uid: real effective saved fs`. */
+function effective(status: string, name: 'Uid' | 'Gid'): number {
+  const [, id] = new RegExp(`^${name}:\\s+\\d+\\s+(\\d+)`, 'm').exec(status) ?? [];
+  return Number(id);
+}
+
+function reading<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ESRCH' || code === 'ENOENT') throw gone(error);
+    throw error;
+  }
+}
+
+function gone(cause?: unknown): SpirlError {
+  return new SpirlError('NOT_AUTHORIZED', 'caller has gone', { cause });
+}
