@@ -28,9 +28,6 @@ const MAX_CALLS = 16;
 /** A timer does not run while the machine sleeps, so the wall clock is looked at this often. */
 const LOOK_EVERY_MS = 10_000;
 
-/** A difference between wall and monotonic clock that is worth a line in the log. */
-const JUMP_MS = 5_000;
-
 /** Renews what is due through the gate. Asks `plan` what that is when woken, when something becomes due, and now and then. */
 export class RenewalLoop<T> {
   readonly #alarm = new Alarm();
@@ -41,7 +38,6 @@ export class RenewalLoop<T> {
   readonly #log: Logger;
   readonly #sent: string;
   #calls = 0;
-  #offset: number | undefined;
 
   constructor(work: RenewalWork<T>, parts: RenewalLoopParts) {
     this.#work = work;
@@ -66,15 +62,16 @@ export class RenewalLoop<T> {
 
   /** Starts what may start now; returns the milliseconds until the next look. */
   #step(now: Instant): number {
-    this.#notice(now);
     const { due, nextInMs } = this.#work.plan(now);
     if (due.length === 0) return nextInMs;
-    if (this.#outage.isAway && now.monotonic < this.#outage.until) return this.#outage.until - now.monotonic;
+    const { isAway, until } = this.#outage;
+    if (isAway && now.monotonic < until) return Math.min(nextInMs, until - now.monotonic);
     // A call that ends wakes the loop.
-    if (this.#calls >= (this.#outage.isAway ? 1 : MAX_CALLS)) return nextInMs;
+    if (this.#calls >= (isAway ? 1 : MAX_CALLS)) return nextInMs;
     const count = this.#gate.release(due.length, now.monotonic);
     if (count > 0) this.#start(due.slice(0, count), now);
-    return count === due.length ? nextInMs : this.#gate.opensAt(now.monotonic) - now.monotonic;
+    if (count === due.length) return nextInMs;
+    return Math.min(nextInMs, this.#gate.opensAt(now.monotonic) - now.monotonic);
   }
 
   #start(items: readonly T[], now: Instant): void {
@@ -88,12 +85,5 @@ export class RenewalLoop<T> {
       this.#log.error('Renewal failed unexpectedly', { error });
       ended();
     });
-  }
-
-  #notice({ wall, monotonic }: Instant): void {
-    const offset = wall - monotonic;
-    const jumpMs = this.#offset === undefined ? 0 : offset - this.#offset;
-    this.#offset = offset;
-    if (Math.abs(jumpMs) > JUMP_MS) this.#log.warn('Clock jumped or machine was suspended', { jumpMs });
   }
 }

@@ -3,6 +3,7 @@ import type { SpiffeId } from '../domain/spiffe-id.js';
 import type { X509Context } from '../domain/x509-context.js';
 import { SpirlError } from '../runtime/errors.js';
 import { Outage } from './backoff.js';
+import { ClockJumps } from './clock-jump.js';
 import type { Resolution, SvidMetrics } from './issuer.js';
 import { policyPart } from './policy-part.js';
 import { RenewalGate } from './renewal-gate.js';
@@ -41,6 +42,7 @@ export class X509Svids {
   readonly #outage: Outage;
   readonly #minting: X509Minting;
   readonly #loop: RenewalLoop<Renewable>;
+  readonly #jumps: ClockJumps;
   readonly #ended = new AbortController();
   #streams = 0;
 
@@ -48,6 +50,7 @@ export class X509Svids {
     this.#parts = parts;
     this.#cache = new X509Cache(parts.maxIdentities);
     this.#outage = new Outage(parts.random);
+    this.#jumps = new ClockJumps(parts.log);
     const changed = (): void => {
       this.#loop.wake();
       parts.changed();
@@ -181,6 +184,7 @@ export class X509Svids {
   }
 
   #plan(now: Instant): Plan<Renewable> {
+    this.#jumps.look(now);
     const trust = this.#parts.trust.view;
     if (trust === undefined) return { due: [], nextInMs: Infinity };
     const renewable: Renewable[] = [];

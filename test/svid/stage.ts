@@ -130,6 +130,10 @@ export class Stage {
     await this.clock.advance(1_000);
     return streams;
   }
+  /** Aborts when the stage stops. */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
   messages(message: string): readonly Line[] {
     return this.lines.filter((line) => line.message === message);
   }
