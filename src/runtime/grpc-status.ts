@@ -27,6 +27,8 @@ export const GRPC_STATUS = {
 /** Go's name of a gRPC code (`OK`, `PermissionDenied`, ...), as the `status_code` and `grpc_code` labels spell it. */
 export function statusName(code: status): string {
   if (code === status.OK) return 'OK';
+  // Go spells it with one l, and dashboards tell it from a failure by that.
+  if (code === status.CANCELLED) return 'Canceled';
   // A peer may send a number that is no code.
   const name = (status as Record<number, string | undefined>)[code] ?? 'UNKNOWN';
   const words = name.toLowerCase().split('_');

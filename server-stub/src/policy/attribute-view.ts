@@ -26,11 +26,14 @@ export function isSessionAttribute(name: string): boolean {
 export class AttributeView {
   readonly #attributes: Attributes;
   readonly #session: SessionFacts;
-  /** Throws NOT_AUTHORIZED when the agent claims what only its session can say. */
+  /** Throws INVALID_REQUEST when the agent claims what only its session can say. */
   constructor(attributes: Attributes, session: SessionFacts) {
     const claimed = Object.keys(attributes).find(isSessionAttribute);
     if (claimed !== undefined) {
-      throw new SpirlError('NOT_AUTHORIZED', 'attributes cluster.* and node_group.* are not for an agent to claim');
+      throw new SpirlError(
+        'INVALID_REQUEST',
+        'attributes cluster.* and node_group.* come from the session, never from the agent',
+      );
     }
     this.#attributes = attributes;
     this.#session = session;

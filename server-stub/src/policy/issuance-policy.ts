@@ -73,7 +73,7 @@ export class IssuancePolicy {
     this.reads = Object.freeze([...new Set(names)].filter((name) => !isSessionAttribute(name)).sort());
   }
 
-  /** Throws NO_IDENTITY_ISSUED; NOT_AUTHORIZED for attributes that are not the agent's to claim. */
+  /** Throws NO_IDENTITY_ISSUED; INVALID_REQUEST for attributes that are not the agent's to claim. */
   decideX509(input: PolicyInput): X509Decision {
     const view = new AttributeView(input.attributes, input.session);
     const { path, subject: template, x509TtlMs: ttlMs, hint } = this.#branch(view);

@@ -1,0 +1,65 @@
+import type { Attributes } from 'spirl-agent/domain/attributes.js';
+import type { X509Svid } from 'spirl-agent/domain/svid.js';
+import type { AgentSession } from '../domain/agent-session.js';
+import { provenPublicPoint } from '../signer/certificate-request.js';
+import { WorkloadKeys } from '../signer/workload-key.js';
+import type { ActiveKeysets } from './active-keyset.js';
+import { recorded, type MintRecorder } from './mint-record.js';
+import { policyFor, policyInput, type IdentityParts } from './resolve-identity.js';
+
+export interface X509Item {
+  /** As attested and redacted by the agent. */
+  readonly attributes: Attributes;
+  /** PKCS#10 DER when the agent made the key, else the server makes one. */
+  readonly csr?: Uint8Array;
+  /** For the order in which items are taken; the SVID is the same. */
+  readonly renewal: boolean;
+}
+
+export interface X509IssuanceParts extends IdentityParts, MintRecorder {
+  readonly keysets: ActiveKeysets;
+}
+
+/**
+ * Issues one X.509-SVID for a workload of the session's cluster; its `privateKey` is empty when the agent made the key.
+ * Throws NO_IDENTITY_ISSUED, INVALID_REQUEST, CLOCK_WENT_BACK, UNAVAILABLE, KEY_SERVICE_UNAVAILABLE.
+ */
+export function createIssueX509Svid(parts: X509IssuanceParts) {
+  const workloadKeys = new WorkloadKeys();
+  return (session: AgentSession, item: X509Item, signal: AbortSignal): Promise<X509Svid> =>
+    recorded(parts, { type: 'x509', session, signal }, async (trace) => {
+      // 1. Who is it? The policy of the session's cluster decides, on the session's and the agent's attributes.
+      const input = policyInput(parts, session, item.attributes);
+      const { spiffeId, subject, ttlMs, hint, outcome } = policyFor(parts, session).decideX509(input);
+      trace.spiffeId = spiffeId.toString();
+
+      // 2. Which key will it have? A fresh one, or the agent's, proven by its request.
+      const key = item.csr === undefined ? workloadKeys.next() : await agentKey(item.csr);
+
+      // 3. Who signs? The active keyset of one snapshot, if the clock can be believed.
+      const now = parts.clock.now();
+      const { keyset, x509 } = parts.keysets.at(now);
+      trace.keysetId = keyset.id;
+
+      // 4. Sign: template, signature, verified if it was made elsewhere; never beyond the CA's own end.
+      const leaf = await x509.sign({ spiffeId, subject, ttlMs, publicPoint: key.publicPoint }, now, signal);
+      trace.serial = leaf.serial;
+
+      // 5. Answer with the chain up to, and without, what is in the bundle of an upstream.
+      return {
+        spiffeId,
+        chain: [leaf.certificate, keyset.caCertificate, ...keyset.intermediates],
+        privateKey: key.privateKey,
+        serial: leaf.serial,
+        notBefore: leaf.notBefore,
+        notAfter: leaf.notAfter,
+        keysetId: keyset.id,
+        outcome,
+        hint,
+      };
+    });
+}
+
+async function agentKey(csr: Uint8Array): Promise<{ publicPoint: Uint8Array; privateKey: Uint8Array }> {
+  return { publicPoint: await provenPublicPoint(csr), privateKey: new Uint8Array() };
+}
