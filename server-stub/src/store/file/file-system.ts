@@ -3,7 +3,7 @@
  * (`ENOSPC`, `EROFS`, …).
  */
 export interface FileSystem {
-  /** Makes the directory and its parents (mode 0700) unless it exists; it survives a power cut. */
+  /** Makes the directory and its parents unless it exists; it survives a power cut. Its mode becomes 0700. */
   makeDirectory(path: string): Promise<void>;
   /** `undefined` when there is no such file. */
   readFile(path: string): Promise<Buffer | undefined>;

@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, readdir, rename, unlink } from 'node:fs/promises';
+import { chmod, mkdir, open, readFile, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { systemErrorCode, type FileSystem } from './file-system.js';
 
@@ -17,6 +17,7 @@ export const nodeFileSystem: FileSystem = {
   makeDirectory: async (path) => {
     const first = await mkdir(path, { recursive: true, mode: 0o700 });
     if (first !== undefined) await sync(dirname(first));
+    if (((await stat(path)).mode & 0o077) !== 0) await chmod(path, 0o700);
   },
   readFile: async (path) => {
     try {

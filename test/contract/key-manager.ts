@@ -1,0 +1,63 @@
+import { createPublicKey, verify } from 'node:crypto';
+import type { TestFn } from 'ava';
+import { canRelease, type KeyManager } from '../../server-stub/src/domain/key-manager.js';
+import type { KeyType, SigningKey } from '../../server-stub/src/domain/signing-key.js';
+
+/** What every key manager does. `open` gives one without keys, and a way to open it again as after a restart. */
+export function keyManagerContract(
+  test: TestFn,
+  name: string,
+  types: readonly KeyType[],
+  open: () => Promise<{ manager: KeyManager; restarted: () => Promise<KeyManager> }>,
+): void {
+  const signal = new AbortController().signal;
+
+  for (const type of types) {
+    test(`${name}: a ${type} key signs, verifies with its public key, and is there after a restart`, async (t) => {
+      const { manager, restarted } = await open();
+      const made = await manager.createKey('ks_aaaaaaaaaa', type, signal);
+      const [found] = await (await restarted()).listKeys(signal);
+      for (const key of [made, found]) {
+        if (key === undefined) return t.fail();
+        t.is(key.id, 'ks_aaaaaaaaaa');
+        t.is(key.type, type);
+        t.deepEqual(Buffer.from(key.publicKeySpki), Buffer.from(made.publicKeySpki));
+        t.true(verifies(key, await key.sign(Buffer.from('data'), signal)));
+        if (key.signSync) t.true(verifies(key, key.signSync(Buffer.from('data'))));
+      }
+      t.pass();
+    });
+  }
+
+  test(`${name}: an id has one key`, async (t) => {
+    const { manager } = await open();
+    await manager.createKey('ks_aaaaaaaaaa', 'EC-P256', signal);
+    await t.throwsAsync(manager.createKey('ks_aaaaaaaaaa', 'EC-P256', signal), { code: 'ALREADY_EXISTS' });
+    t.is((await manager.listKeys(signal)).length, 1);
+  });
+
+  test(`${name}: a released key is gone; releasing it again is no error`, async (t) => {
+    const { manager } = await open();
+    if (!canRelease(manager)) return t.pass();
+    await manager.createKey('ks_aaaaaaaaaa', 'EC-P256', signal);
+    await manager.createKey('ks_bbbbbbbbbb', 'EC-P256', signal);
+    await manager.releaseKey('ks_aaaaaaaaaa', signal);
+    await manager.releaseKey('ks_aaaaaaaaaa', signal);
+    t.deepEqual(
+      (await manager.listKeys(signal)).map(({ id }) => id),
+      ['ks_bbbbbbbbbb'],
+    );
+  });
+
+  test(`${name}: an aborted request makes no key`, async (t) => {
+    const { manager } = await open();
+    await t.throwsAsync(manager.createKey('ks_aaaaaaaaaa', 'EC-P256', AbortSignal.abort()), { any: true });
+    t.deepEqual(await manager.listKeys(signal), []);
+  });
+}
+
+function verifies(key: SigningKey, signature: Uint8Array): boolean {
+  const publicKey = createPublicKey({ key: Buffer.from(key.publicKeySpki), format: 'der', type: 'spki' });
+  const hash = key.type === 'EC-P384' ? 'sha384' : 'sha256';
+  return verify(hash, Buffer.from('data'), { key: publicKey, dsaEncoding: 'ieee-p1363' }, signature);
+}
