@@ -145,3 +145,14 @@ test('more subjects than templates are kept are all served', async (t) => {
     t.is(new X509Certificate(leaf.certificate).subject, `CN=workload ${i}`);
   }
 });
+
+test('lifetimes across the end of 2049, where X.509 changes its way of writing times, are read back as meant', async (t) => {
+  const eve = Date.UTC(2049, 11, 31, 12);
+  const key = localKey();
+  const ca = await caOf(key, eve, 10 * DAY);
+  const leaf = await new X509Signer(ca, key).sign(request({ ttlMs: 30 * DAY }), eve + HOUR, forever);
+  const certificate = new X509Certificate(leaf.certificate);
+  t.is(Date.parse(certificate.validFrom), eve + HOUR - 60_000);
+  t.is(Date.parse(certificate.validTo), eve + 10 * DAY);
+  t.true(certificate.verify(new X509Certificate(ca).publicKey));
+});
