@@ -1,11 +1,11 @@
 import type { DeploymentKeysets, TrustBundle } from 'spirl-agent/domain/trust-bundle.js';
 import type { IssuancePolicyView } from 'spirl-agent/domain/trust-state.js';
+import { Alarm } from 'spirl-agent/runtime/alarm.js';
 import type { Clock } from 'spirl-agent/runtime/clock.js';
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
 import { bidiStream, type CallContext, type OnUnexpected, type Send } from 'spirl-agent/runtime/grpc-adapter.js';
 import type { Logger } from 'spirl-agent/runtime/logger.js';
 import { aborted, orAbort, runTasks } from 'spirl-agent/runtime/task-group.js';
-import { Wakeup } from 'spirl-agent/runtime/wakeup.js';
 import type { Authenticate } from './authenticate.js';
 import type { AgentStream, ConnectedAgents } from './bundle-sync-agents.js';
 import { syncResponse, type WireSyncRequest } from './messages.js';
@@ -103,13 +103,14 @@ async function pushStates(
   send: Send<object>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { trust, clusters, deploymentId } = options;
+  const { trust, clusters, deploymentId, clock } = options;
   const { clusterId } = stream.session;
-  const changed = new Wakeup();
-  trust.subscribe(() => changed.set(), signal);
-  clusters.subscribe(clusterId, () => changed.set(), signal);
+  const changed = new Alarm();
+  trust.subscribe(() => changed.ring(), signal);
+  clusters.subscribe(clusterId, () => changed.ring(), signal);
   for (let version = 1; ; version++) {
-    await changed.wait(signal);
+    await changed.wait(Infinity, clock, signal);
+    signal.throwIfAborted();
     const { bundles, deployments, sessionCa } = trust.value;
     const revision = deployments.find((deployment) => deployment.deploymentId === deploymentId)?.revision ?? 0;
     stream.sent(version, revision);
@@ -120,18 +121,10 @@ async function pushStates(
 }
 
 async function watchSession(options: BundleSyncOptions, peer: unknown, signal: AbortSignal): Promise<void> {
-  const look = new Wakeup();
-  options.revocations.subscribe(() => look.set(), signal);
-  for (;;) {
-    const waited = new AbortController();
-    const either = AbortSignal.any([signal, waited.signal]);
-    const timer = options.clock.sleep(RECHECK_MS, either).then(
-      () => look.set(),
-      () => {},
-    );
-    await look.wait(signal);
-    waited.abort();
-    await timer;
+  const look = new Alarm();
+  options.revocations.subscribe(() => look.ring(), signal);
+  while (!signal.aborted) {
+    await look.wait(RECHECK_MS, options.clock, signal);
     await options.authenticate(peer);
   }
 }

@@ -1,0 +1,182 @@
+import type { ClientDuplexStream } from '@grpc/grpc-js';
+import { Alarm } from '../runtime/alarm.js';
+import type { Clock } from '../runtime/clock.js';
+import { hasCode, SpirlError } from '../runtime/errors.js';
+import type { Logger } from '../runtime/logger.js';
+import { aborted } from '../runtime/task-group.js';
+import { Acknowledgements } from './acknowledgements.js';
+import type { AgentSession } from './agent-session.js';
+import { backoffMs, RECONNECT_BACKOFF } from './backoff.js';
+import { trustContentOf, type WireSyncResponse } from './messages.js';
+import { type AnyClient, failureText, rpcError } from './rpc.js';
+import type { ServerConnection } from './server-connection.js';
+import type { TrustStore } from './trust-store.js';
+
+/** Acknowledgements are gathered for this long: during a renewal wave the counts change with every SVID. */
+const ACKNOWLEDGE_EVERY_MS = 200;
+
+export interface BundleStreamOptions {
+  readonly sessions: Pick<AgentSession, 'status' | 'connectionInTime' | 'refused' | 'reconnect' | 'trust'>;
+  readonly store: TrustStore;
+  readonly trustDomain: string;
+  readonly clock: Clock;
+  /** 0 up to but not including 1. */
+  readonly random: () => number;
+  /** `agent.sessionClient` */
+  readonly logger: Logger;
+}
+
+/** For readiness. */
+export interface ServerStatus {
+  readonly connected: boolean;
+  readonly reason?: string;
+}
+
+type SyncStream = ClientDuplexStream<object, WireSyncResponse>;
+
+/** Follows the server's trust state: whole at first and at each change, taken only when it is not older than what is known. */
+export class BundleStream {
+  readonly #options: BundleStreamOptions;
+  readonly #acknowledgements = new Acknowledgements();
+  readonly #due = new Alarm();
+  #connected = false;
+  #failure: string | undefined;
+
+  constructor(options: BundleStreamOptions) {
+    this.#options = options;
+  }
+
+  /** The trust state `version` has been pushed to all streams of workloads; the agent holds these SVIDs now. */
+  acknowledge(version: number, svidsPerKeyset: Readonly<Record<string, number>>): void {
+    this.#acknowledgements.pushed(version, svidsPerKeyset);
+    this.#due.ring();
+  }
+
+  status(): ServerStatus {
+    if (this.#connected) return { connected: true };
+    const reason = this.#failure ?? this.#options.sessions.status.value.failure?.message ?? 'not connected yet';
+    return { connected: false, reason };
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { sessions, clock, random } = this.#options;
+    let failures = 0;
+    while (!signal.aborted) {
+      const connection = await sessions.connectionInTime(signal);
+      const { error, delivered, replaced } = await this.#follow(connection, signal);
+      if (replaced) {
+        this.#connected &&= sessions.status.value.connection !== undefined;
+        continue;
+      }
+      failures = delivered ? 1 : failures + 1;
+      this.#lost(connection, error);
+      await clock.sleep(backoffMs(failures, RECONNECT_BACKOFF, random), signal);
+      // The first failure may be the server closing an old connection; after that the channel's own patience is not waited for.
+      if (failures > 1) await sessions.reconnect(connection);
+    }
+  }
+
+  #lost(connection: ServerConnection, error: unknown): void {
+    const { sessions, logger } = this.#options;
+    const failure = rpcError(error);
+    this.#connected = false;
+    this.#failure = failure.message;
+    logger.warn('bundle stream ended, will reconnect', { error: failureText(failure) });
+    if (hasCode(failure, 'UNAUTHENTICATED')) sessions.refused(connection, failure.message);
+  }
+
+  /** Runs one stream until it ends or its connection is replaced. */
+  async #follow(connection: ServerConnection, stop: AbortSignal): Promise<Ended> {
+    const over = new AbortController();
+    const replaced = new AbortController();
+    const { status } = this.#options.sessions;
+    status.subscribe((now) => {
+      if (now.connection !== connection) replaced.abort();
+    }, over.signal);
+    const progress = { delivered: false };
+    let error: unknown = new SpirlError('UNAVAILABLE', 'the trust-domain server ended the bundle stream');
+    try {
+      await connection.use(({ agentApi }) => {
+        return this.#serve(agentApi, progress, AbortSignal.any([stop, replaced.signal]));
+      });
+    } catch (thrown) {
+      stop.throwIfAborted();
+      error = thrown;
+    } finally {
+      over.abort();
+    }
+    return { error, delivered: progress.delivered, replaced: replaced.signal.aborted };
+  }
+
+  async #serve(agentApi: AnyClient, progress: { delivered: boolean }, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const open = agentApi['SyncTrustBundles'] as unknown as () => SyncStream;
+    const stream = open.call(agentApi);
+    // The loop below gets the error; a late one, after it was left, is of no interest.
+    stream.on('error', () => {});
+    const stop = (): void => stream.cancel();
+    signal.addEventListener('abort', stop, { once: true });
+    const read = new AbortController();
+    this.#acknowledgements.streamOpened();
+    stream.write({ positions: this.#positions() });
+    const acknowledging = this.#acknowledge(stream, AbortSignal.any([signal, read.signal]));
+    try {
+      for await (const message of stream as AsyncIterable<WireSyncResponse>) {
+        await this.#take(message);
+        progress.delivered = true;
+      }
+    } finally {
+      signal.removeEventListener('abort', stop);
+      read.abort();
+      stream.cancel();
+      await acknowledging;
+    }
+  }
+
+  async #take(message: WireSyncResponse): Promise<void> {
+    const { store, sessions, trustDomain, logger } = this.#options;
+    const content = trustContentOf(message, trustDomain);
+    const accepted = await store.accept(content, trustDomain);
+    if (accepted.outcome === 'older') {
+      logger.warn('an older trust state was refused', { reason: accepted.reason });
+      this.#fail('the trust-domain server is behind what this agent knows already');
+      return;
+    }
+    if (!this.#connected) logger.info('following the trust-domain server', { agentState: accepted.version });
+    this.#connected = true;
+    this.#acknowledgements.received(message.version, accepted.version);
+    this.#due.ring();
+    await sessions.trust(content.sessionCa);
+  }
+
+  #fail(reason: string): void {
+    this.#connected = false;
+    this.#failure = reason;
+  }
+
+  /** Sends acknowledgements as they become due, one unsent at most. Returns when `signal` aborts. */
+  async #acknowledge(stream: SyncStream, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    while (!signal.aborted) {
+      await this.#due.wait(Infinity, clock, signal);
+      const acknowledgement = this.#acknowledgements.take();
+      if (acknowledgement === undefined) continue;
+      const taken = new Promise<void>((resolve) => void stream.write(acknowledgement, () => resolve()));
+      await Promise.race([taken, aborted(signal)]);
+      await clock.sleep(ACKNOWLEDGE_EVERY_MS, signal).catch(() => {});
+    }
+  }
+
+  #positions(): object[] {
+    const { deployments } = this.#options.store.latest.value;
+    return deployments.map(({ deploymentId, epoch, revision }) => ({ deploymentId, epoch, revision }));
+  }
+}
+
+interface Ended {
+  readonly error: unknown;
+  /** Whether at least one state came. */
+  readonly delivered: boolean;
+  /** Whether it ended because there is another connection, or none. */
+  readonly replaced: boolean;
+}

@@ -1,0 +1,193 @@
+import { status } from '@grpc/grpc-js';
+import type { Attributes } from '../domain/attributes.js';
+import type { KeysetState } from '../domain/keyset-state.js';
+import { SpiffeId } from '../domain/spiffe-id.js';
+import type { JwtSvid, X509Svid } from '../domain/svid.js';
+import type { DeploymentKeysets, TrustBundle } from '../domain/trust-bundle.js';
+import type { TrustState } from '../domain/trust-state.js';
+import { SpirlError } from '../runtime/errors.js';
+import type { Session } from './session.js';
+
+export interface WireStatus {
+  readonly code: number;
+  readonly message: string;
+}
+
+export interface WireX509Result {
+  readonly status: WireStatus | null;
+  readonly spiffeId: string;
+  readonly chain: readonly Buffer[];
+  readonly privateKey: Buffer;
+  readonly keysetId: string;
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+  readonly outcome: string;
+  readonly hint: string;
+  readonly serial: string;
+}
+
+export interface WireJwtResult {
+  readonly status: WireStatus | null;
+  readonly spiffeId: string;
+  readonly token: string;
+  readonly keysetId: string;
+  readonly issuedAtMs: number;
+  readonly expiresAtMs: number;
+  readonly hint: string;
+}
+
+export interface WireResolveResult {
+  readonly status: WireStatus | null;
+  readonly spiffeId: string;
+  readonly outcome: string;
+}
+
+export interface WireGrant {
+  readonly agentId: string;
+  readonly certificateChain: readonly Buffer[];
+  readonly sessionCa: readonly Buffer[];
+  readonly trustDomain: string;
+  readonly deploymentId: string;
+  readonly clusterId: string;
+  readonly clusterName: string;
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+}
+
+export interface WireSyncResponse {
+  readonly version: number;
+  readonly bundles: readonly {
+    readonly trustDomain: string;
+    readonly sequence: number;
+    readonly refreshHintSeconds: number;
+    readonly x509Authorities: readonly Buffer[];
+    readonly jwtAuthorities: readonly { readonly keyId: string; readonly publicJwk: string }[];
+  }[];
+  readonly deployments: readonly {
+    readonly deploymentId: string;
+    readonly epoch: number;
+    readonly revision: number;
+    readonly keysets: readonly { readonly id: string; readonly state: string }[];
+  }[];
+  readonly sessionCa: readonly Buffer[];
+  readonly policy: { readonly version: number; readonly reads: readonly string[] } | null;
+  readonly sections: Readonly<Record<string, string>>;
+}
+
+/** A trust state as it came, without the version that this process gives it. */
+export type TrustContent = Omit<TrustState, 'version'>;
+
+export function wireAttributes(attributes: Attributes): object {
+  return Object.fromEntries(Object.entries(attributes).map(([name, values]) => [name, { values }]));
+}
+
+/** `undefined` for OK. Only what the server says of this very item may become NO_IDENTITY_ISSUED. */
+export function itemError(wire: WireStatus | null): SpirlError | undefined {
+  const code = wire?.code ?? status.OK;
+  const message = wire?.message ?? '';
+  switch (code as status) {
+    case status.OK:
+      return undefined;
+    case status.PERMISSION_DENIED:
+      return new SpirlError('NO_IDENTITY_ISSUED', message);
+    case status.INVALID_ARGUMENT:
+      return new SpirlError('INVALID_REQUEST', message);
+    case status.RESOURCE_EXHAUSTED:
+      return new SpirlError('LIMIT_REACHED', message);
+    case status.UNAVAILABLE:
+      return new SpirlError('UNAVAILABLE', message);
+    default:
+      return new SpirlError('UNAVAILABLE', 'the trust-domain server could not issue', {
+        cause: new Error(`code ${code}: ${message}`),
+      });
+  }
+}
+
+/** `ownKey`: PKCS#8 of the key that the agent made; else the server's answer holds it. Throws UNAVAILABLE when it is not usable. */
+export function x509SvidOf(wire: WireX509Result, ownKey: Uint8Array | undefined): X509Svid {
+  const privateKey = ownKey ?? wire.privateKey;
+  if (wire.chain.length === 0 || privateKey.length === 0) {
+    throw new SpirlError('UNAVAILABLE', 'the trust-domain server answered without a certificate or key');
+  }
+  return {
+    spiffeId: SpiffeId.parse(wire.spiffeId),
+    chain: wire.chain,
+    privateKey,
+    serial: wire.serial,
+    notBefore: wire.notBeforeMs,
+    notAfter: wire.notAfterMs,
+    keysetId: wire.keysetId,
+    outcome: wire.outcome,
+    hint: wire.hint,
+  };
+}
+
+export function jwtSvidOf(wire: WireJwtResult): JwtSvid {
+  return {
+    spiffeId: SpiffeId.parse(wire.spiffeId),
+    token: wire.token,
+    issuedAt: wire.issuedAtMs,
+    expiresAt: wire.expiresAtMs,
+    keysetId: wire.keysetId,
+    hint: wire.hint,
+  };
+}
+
+export function sessionOf(wire: WireGrant, privateKey: Uint8Array): Session {
+  const { agentId, trustDomain, deploymentId, clusterId, clusterName, certificateChain } = wire;
+  const [notBefore, notAfter] = [wire.notBeforeMs, wire.notAfterMs];
+  return {
+    agentId,
+    trustDomain,
+    deploymentId,
+    clusterId,
+    clusterName,
+    certificateChain,
+    privateKey,
+    notBefore,
+    notAfter,
+  };
+}
+
+/** The agent's own trust domain goes first, whatever the order it came in. Throws UNAVAILABLE when a part cannot be read. */
+export function trustContentOf(wire: WireSyncResponse, trustDomain: string): TrustContent {
+  const own = (name: string): number => (name === trustDomain ? 0 : 1);
+  try {
+    return {
+      bundles: wire.bundles.map(bundleOf).sort((a, b) => own(a.trustDomain) - own(b.trustDomain)),
+      deployments: wire.deployments.map(deploymentOf),
+      sessionCa: wire.sessionCa,
+      policy: { version: wire.policy?.version ?? 0, reads: wire.policy?.reads ?? [] },
+      sections: Object.fromEntries(
+        Object.entries(wire.sections).map(([name, spec]) => [name, JSON.parse(spec) as unknown]),
+      ),
+    };
+  } catch (cause) {
+    throw new SpirlError('UNAVAILABLE', 'the trust-domain server sent a state that cannot be read', { cause });
+  }
+}
+
+function bundleOf(wire: WireSyncResponse['bundles'][number]): TrustBundle {
+  return {
+    trustDomain: wire.trustDomain,
+    sequence: wire.sequence,
+    refreshHintSeconds: wire.refreshHintSeconds,
+    x509Authorities: wire.x509Authorities.map((certificate) => ({ certificate })),
+    jwtAuthorities: wire.jwtAuthorities.map(({ keyId, publicJwk }) => ({
+      keyId,
+      publicJwk: JSON.parse(publicJwk) as Record<string, string>,
+    })),
+  };
+}
+
+const STATES: readonly KeysetState[] = ['PREPARED', 'ACTIVE', 'TAINTED'];
+
+function deploymentOf(wire: WireSyncResponse['deployments'][number]): DeploymentKeysets {
+  const states = wire.keysets.map(({ id, state }) => {
+    const known = STATES.find((one) => one === state);
+    if (known === undefined) throw new Error(`unknown keyset state ${state}`);
+    return [id, known] as const;
+  });
+  const { deploymentId, epoch, revision } = wire;
+  return { deploymentId, epoch, revision, keysets: Object.fromEntries(states) };
+}
