@@ -77,7 +77,7 @@ export const AGENT_SETTINGS = {
     limits: {
       connectionsPerUid: integer('Connections that the callers of one uid may hold.', 1024, 1, 100_000),
       streamsPerUid: integer('Streams that the callers of one uid may hold.', 2048, 1, 100_000),
-      attestationsPerUid: integer('Attestations under way for the callers of one uid.', 64, 1, 10_000),
+      attestationsPerUid: integer('Attestations under way for the callers of one uid.', 256, 1, 10_000),
     },
     attestation: {
       timeout: duration('How long one attestor may take for one caller.', '5s', { min: '100ms', max: '60s' }),

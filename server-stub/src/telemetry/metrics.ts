@@ -1,0 +1,182 @@
+import type { status } from '@grpc/grpc-js';
+import { collectDefaultMetrics, type Counter, type Gauge, type Histogram, type Registry } from 'prom-client';
+import type { KeysetState } from 'spirl-agent/domain/keyset-state.js';
+import { counterOf, gaugeOf, histogramOf, type MetricDefinition } from 'spirl-agent/runtime/metric-set.js';
+import { countRpcs, RPC_LABELS } from 'spirl-agent/runtime/rpc-metrics.js';
+import type { RpcLabels, RpcObserver } from 'spirl-agent/runtime/rpc-observer.js';
+
+/** Every metric of the server, as the reference lists them. */
+export const SERVER_METRICS = {
+  mints: {
+    type: 'counter',
+    name: 'spirl_server_mint_svid_total',
+    labels: ['svid_type', 'status_code'],
+    help: 'SVIDs asked for, by outcome. Batched mints count one per SVID.',
+  },
+  mintSeconds: {
+    type: 'histogram',
+    name: 'spirl_server_mint_svid_duration_seconds',
+    labels: ['svid_type', 'status_code'],
+    help: 'How long an SVID took.',
+    onlyWithLatency: true,
+  },
+  agents: {
+    type: 'gauge',
+    name: 'spirl_server_connected_agents',
+    labels: [],
+    help: 'Agents whose bundle stream is open.',
+  },
+  keysets: {
+    type: 'gauge',
+    name: 'spirl_server_keysets',
+    labels: ['state'],
+    help: 'Keysets of the ring, by state (PREPARED, ACTIVE, TAINTED). Exactly one is ACTIVE.',
+  },
+  keysetExpiry: {
+    type: 'gauge',
+    name: 'spirl_server_keyset_expiration_timestamp_seconds',
+    labels: ['keyset_id', 'state'],
+    help: 'When a keyset ends, seconds since the epoch.',
+  },
+  keysetOperations: {
+    type: 'counter',
+    name: 'spirl_server_keyset_operations_total',
+    labels: ['operation', 'outcome'],
+    help: 'Steps of keysets asked for by operators and the schedule: prepared, activated, tainted, removed, retired; outcome is done, unchanged or failed.',
+  },
+  info: {
+    type: 'gauge',
+    name: 'spirl_application_info',
+    labels: ['spirl_app_version'],
+    help: 'Always 1; says what runs where.',
+  },
+  rpcStarted: {
+    type: 'counter',
+    name: 'grpc_server_started_total',
+    labels: RPC_LABELS,
+    help: 'Calls begun.',
+  },
+  rpcHandled: {
+    type: 'counter',
+    name: 'grpc_server_handled_total',
+    labels: [...RPC_LABELS, 'grpc_code'],
+    help: 'Calls ended, by outcome. Everything but OK and Canceled is a failure.',
+  },
+  rpcReceived: {
+    type: 'counter',
+    name: 'grpc_server_msg_received_total',
+    labels: RPC_LABELS,
+    help: 'Messages received.',
+  },
+  rpcSent: {
+    type: 'counter',
+    name: 'grpc_server_msg_sent_total',
+    labels: RPC_LABELS,
+    help: 'Messages sent.',
+  },
+  rpcSeconds: {
+    type: 'histogram',
+    name: 'grpc_server_handling_seconds',
+    labels: RPC_LABELS,
+    help: 'How long calls took; a stream counts when it ends.',
+    onlyWithLatency: true,
+  },
+} as const satisfies Record<string, MetricDefinition>;
+
+/** What is the same for the life of the process. */
+export interface ServerMetricsSettings {
+  readonly version: string;
+  readonly trustDomain: string;
+  readonly deployment: string;
+  /** `telemetry.collectors.grpc.emmitLatencyMetrics`: histograms of durations too. */
+  readonly latency: boolean;
+}
+
+/** What the gauges show, looked up at each scrape. */
+export interface ServerLevels {
+  connectedAgents(): number;
+  /** `expiresAt` in milliseconds since the epoch. */
+  keysets(): readonly { readonly id: string; readonly state: KeysetState; readonly expiresAt: number }[];
+}
+
+const STATES: readonly KeysetState[] = ['PREPARED', 'ACTIVE', 'TAINTED'];
+
+/** The server's metrics on a registry of its own. */
+export class ServerMetrics implements RpcObserver {
+  readonly #registry: Registry;
+  readonly #mints: Counter;
+  readonly #mintSeconds: Histogram | undefined;
+  readonly #keysetOperations: Counter;
+  readonly #rpcs: RpcObserver;
+  readonly #readings: (() => void)[] = [];
+
+  constructor(registry: Registry, { version, trustDomain, deployment, latency }: ServerMetricsSettings) {
+    this.#registry = registry;
+    registry.setDefaultLabels({
+      spirl_component: 'server',
+      spirl_trust_domain: trustDomain,
+      spirl_trust_domain_deployment: deployment,
+    });
+    this.#mints = counterOf(SERVER_METRICS.mints, registry);
+    this.#mintSeconds = latency ? histogramOf(SERVER_METRICS.mintSeconds, registry) : undefined;
+    this.#keysetOperations = counterOf(SERVER_METRICS.keysetOperations, registry);
+    this.#rpcs = countRpcs({
+      started: counterOf(SERVER_METRICS.rpcStarted, registry),
+      handled: counterOf(SERVER_METRICS.rpcHandled, registry),
+      received: counterOf(SERVER_METRICS.rpcReceived, registry),
+      sent: counterOf(SERVER_METRICS.rpcSent, registry),
+      seconds: latency ? histogramOf(SERVER_METRICS.rpcSeconds, registry) : undefined,
+    });
+    gaugeOf(SERVER_METRICS.info, registry).set({ spirl_app_version: version }, 1);
+    // A series that begins with its first event hides that event from rate().
+    for (const svid_type of ['x509', 'jwt']) this.#mints.inc({ svid_type, status_code: 'OK' }, 0);
+  }
+
+  /** From now on the gauges show these levels. To be called once. */
+  watch(levels: ServerLevels): void {
+    const agents = gaugeOf(SERVER_METRICS.agents, this.#registry);
+    const keysets = gaugeOf(SERVER_METRICS.keysets, this.#registry);
+    const expiry = gaugeOf(SERVER_METRICS.keysetExpiry, this.#registry);
+    this.#readings.push(
+      () => agents.set(levels.connectedAgents()),
+      () => showKeysets(levels.keysets(), keysets, expiry),
+    );
+  }
+  /** `code` is Go's name of a gRPC status. */
+  minted(svid_type: 'x509' | 'jwt', code: string, seconds: number): void {
+    this.#mints.inc({ svid_type, status_code: code });
+    this.#mintSeconds?.observe({ svid_type, status_code: code }, seconds);
+  }
+  keysetChanged({ operation, outcome }: { readonly operation: string; readonly outcome: string }): void {
+    this.#keysetOperations.inc({ operation: operation.toLowerCase(), outcome: outcome.toLowerCase() });
+  }
+  started(rpc: RpcLabels): void {
+    this.#rpcs.started(rpc);
+  }
+  received(rpc: RpcLabels): void {
+    this.#rpcs.received(rpc);
+  }
+  sent(rpc: RpcLabels): void {
+    this.#rpcs.sent(rpc);
+  }
+  handled(rpc: RpcLabels, code: status, seconds: number): void {
+    this.#rpcs.handled(rpc, code, seconds);
+  }
+  /** What a scrape gets. */
+  async page(): Promise<{ contentType: string; body: string }> {
+    for (const read of this.#readings) read();
+    return { contentType: this.#registry.contentType, body: await this.#registry.metrics() };
+  }
+}
+
+function showKeysets(ring: ReturnType<ServerLevels['keysets']>, keysets: Gauge, expiry: Gauge): void {
+  for (const state of STATES) keysets.set({ state }, ring.filter((keyset) => keyset.state === state).length);
+  // Keysets go, and their series with them.
+  expiry.reset();
+  for (const { id, state, expiresAt } of ring) expiry.set({ keyset_id: id, state }, expiresAt / 1000);
+}
+
+/** Adds the process's own metrics (`process_*`, `nodejs_*`): memory, CPU, descriptors, event loop, garbage collection. */
+export function collectProcessMetrics(registry: Registry): void {
+  collectDefaultMetrics({ register: registry });
+}

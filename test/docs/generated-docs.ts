@@ -1,0 +1,86 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { SERVER_SETTINGS } from '../../server-stub/src/config/server-settings.js';
+import { SERVER_METRICS } from '../../server-stub/src/telemetry/metrics.js';
+import { AGENT_SETTINGS } from '../../src/config/agent-settings.js';
+import { metricsTable } from '../../src/runtime/metric-set.js';
+import { settingsTable } from '../../src/runtime/settings-table.js';
+import { AGENT_METRICS, COMMON_LABELS } from '../../src/telemetry/metrics.js';
+
+/** A page of `docs/` that is made from the code. */
+export interface GeneratedDoc {
+  readonly path: string;
+  /** The whole page. */
+  text(): string;
+}
+
+/** From the compiled tests to the project's root. */
+const ROOT = new URL('../../../', import.meta.url);
+
+export const GENERATED_DOCS: readonly GeneratedDoc[] = [
+  { path: 'docs/configuration.md', text: configurationPage },
+  { path: 'docs/metrics.md', text: metricsPage },
+];
+
+/** What is in the file now; empty when there is none. */
+export function presentText({ path }: GeneratedDoc): string {
+  try {
+    return readFileSync(new URL(path, ROOT), 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** Writes every page; returns the paths written. */
+export function writeDocs(): readonly string[] {
+  return GENERATED_DOCS.map((doc) => {
+    writeFileSync(new URL(doc.path, ROOT), doc.text());
+    return fileURLToPath(new URL(doc.path, ROOT));
+  });
+}
+
+const NOTICE = '<!-- Made from the code by `npm run docs`; do not edit. -->';
+
+function configurationPage(): string {
+  return `# Configuration
+
+${NOTICE}
+
+Each program reads one file, YAML or JSON: \`spirl-agent run --config agent.yaml\`, \`spirl-server run --config server.yaml\`. A dot in a
+setting's name is a level of the file: \`log.level\` is \`log: { level: … }\`. An empty string means unset. Unknown settings are refused; everything
+that is wrong is told together, each with its place (a JSON Pointer). Durations are written as in Go: \`500ms\`, \`10s\`, \`24h\`, \`2160h0m0s\`.
+A file is at most 256 KiB, without YAML aliases.
+
+## Agent
+
+${settingsTable(AGENT_SETTINGS)}
+
+## Server
+
+${settingsTable(SERVER_SETTINGS)}
+
+\`keyset.activationThreshold\` < \`keyset.preparationThreshold\` < \`keyset.lifetime\`. Without \`labTtl\` a keyset lives at least 24h.
+Managed configuration (\`spirlctl config\`) is not in these files: it is kept by the server and holds at once, without a restart.
+`;
+}
+
+function metricsPage(): string {
+  const common = COMMON_LABELS.map((label) => `\`${label}\``).join(', ');
+  return `# Metrics
+
+${NOTICE}
+
+Both programs serve \`/metrics\` (Prometheus text format) at \`metricsAPI.host\`:\`metricsAPI.port\`, with \`/live\` (the process runs) and \`/ready\` (200 when
+\`ready\` or \`degraded\`, 503 when \`unready\`; the body says which and why). Every series has the labels ${common}; on an
+agent the last two are empty until its first login. \`svid_type\` is \`x509\` or \`jwt\`; \`status_code\` and \`grpc_code\` are names of gRPC codes as Go
+spells them (\`OK\`, \`PermissionDenied\`). Besides those below there are the process's own: \`process_*\` and \`nodejs_*\`.
+
+## Agent
+
+${metricsTable(Object.values(AGENT_METRICS))}
+
+## Server
+
+${metricsTable(Object.values(SERVER_METRICS))}
+`;
+}
