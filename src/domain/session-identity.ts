@@ -15,23 +15,19 @@ export function agentSpiffeId(trustDomain: string, clusterId: string, agentId: s
   return SpiffeId.parse(`spiffe://${trustDomain}/spirl/agent/${clusterId}/${agentId}`).toString();
 }
 
-/** Which deployment a server certificate names. Throws UNAUTHENTICATED when it names no server of `trustDomain`. */
-export function parseServerSpiffeId(text: string, trustDomain: string): { deploymentId: string } {
-  const [deploymentId] = match(text, trustDomain, SERVER) ?? [];
-  if (deploymentId === undefined) throw new SpirlError('UNAUTHENTICATED', `not a server of ${trustDomain}: ${text}`);
-  return { deploymentId };
+/** Throws UNAUTHENTICATED unless `text` names a server, and one of `trustDomain` when that is given. */
+export function checkServerSpiffeId(text: string, trustDomain: string | undefined): void {
+  const id = SpiffeId.parse(text);
+  if (SERVER.test(id.path) && id.trustDomain === (trustDomain ?? id.trustDomain)) return;
+  throw new SpirlError('UNAUTHENTICATED', `not a server of ${trustDomain ?? 'a trust domain'}: ${text}`);
 }
 
 /** Which agent a session certificate names. Throws UNAUTHENTICATED when it names no agent of `trustDomain`. */
 export function parseAgentSpiffeId(text: string, trustDomain: string): { clusterId: string; agentId: string } {
-  const [clusterId, agentId] = match(text, trustDomain, AGENT) ?? [];
+  const id = SpiffeId.parse(text);
+  const [, clusterId, agentId] = (id.trustDomain === trustDomain && AGENT.exec(id.path)) || [];
   if (clusterId === undefined || agentId === undefined) {
     throw new SpirlError('UNAUTHENTICATED', `not an agent of ${trustDomain}: ${text}`);
   }
   return { clusterId, agentId };
-}
-
-function match(text: string, trustDomain: string, path: RegExp): string[] | undefined {
-  const id = SpiffeId.parse(text);
-  return id.trustDomain === trustDomain ? path.exec(id.path)?.slice(1) : undefined;
 }

@@ -24,7 +24,6 @@ export interface AgentSessionOptions extends AgentFacts {
   readonly address: string;
   /** Server name of the TLS handshake, when it is not the host of `address`. */
   readonly serverName?: string;
-  readonly trustDomain: string;
   /** PEM with session CA certificates, for the first contact; read again at each attempt. */
   readonly bootstrapFile: string;
   readonly evidence: NodeEvidence;
@@ -56,7 +55,7 @@ export class AgentSession {
 
   /** Takes up what an earlier run left. */
   static async open(options: AgentSessionOptions): Promise<AgentSession> {
-    return new AgentSession(options, await readSession(options.state, options));
+    return new AgentSession(options, await readSession(options.state, options.clusterId));
   }
 
   /** The server's name for this agent, the last one known. */
@@ -83,8 +82,8 @@ export class AgentSession {
   refused(connection: ServerConnection, reason: string): void {
     if (this.status.value.connection !== connection) return;
     this.#options.logger.warn('session refused, logging in again', { reason });
-    const { sessionCa } = this.#persisted;
-    this.#persisted = { sessionCa };
+    const { sessionCa, trustDomain } = this.#persisted;
+    this.#persisted = { sessionCa, ...(trustDomain !== undefined && { trustDomain }) };
     this.#publish({});
     this.#alarm.ring();
   }
@@ -160,17 +159,14 @@ export class AgentSession {
   }
 
   async #granted({ session, sessionCa }: Granted): Promise<void> {
-    if (session.trustDomain !== this.#options.trustDomain) {
-      throw new SpirlError('UNAUTHENTICATED', `the server belongs to the trust domain ${session.trustDomain}`);
-    }
     this.#grantedAt = this.#options.clock.monotonic();
-    await this.#persist({ session, sessionCa });
+    await this.#persist({ session, sessionCa, trustDomain: session.trustDomain });
     await this.#connect();
   }
 
   async #persist(persisted: PersistedSession): Promise<void> {
     this.#persisted = persisted;
-    await writeSession(this.#options.state, this.#options.trustDomain, persisted);
+    await writeSession(this.#options.state, this.#options.clusterId, persisted);
   }
 
   async #connect(): Promise<void> {
@@ -183,11 +179,12 @@ export class AgentSession {
   }
 
   async #open(session: Session | undefined): Promise<ServerConnection> {
-    const { address, serverName, trustDomain } = this.#options;
+    const { address, serverName } = this.#options;
+    const { trustDomain, sessionCa } = this.#persisted;
     return new ServerConnection({
       address,
-      trustDomain,
-      trusted: [...this.#persisted.sessionCa, ...(await this.#bootstrap())],
+      trusted: [...sessionCa, ...(await this.#bootstrap())],
+      ...(trustDomain !== undefined && { trustDomain }),
       ...(serverName !== undefined && { serverName }),
       ...(session !== undefined && { identity: session }),
     });

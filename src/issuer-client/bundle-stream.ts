@@ -18,7 +18,6 @@ const ACKNOWLEDGE_EVERY_MS = 200;
 export interface BundleStreamOptions {
   readonly sessions: Pick<AgentSession, 'status' | 'connectionInTime' | 'refused' | 'reconnect' | 'trust'>;
   readonly store: TrustStore;
-  readonly trustDomain: string;
   readonly clock: Clock;
   /** 0 up to but not including 1. */
   readonly random: () => number;
@@ -134,9 +133,9 @@ export class BundleStream {
   }
 
   async #take(message: WireSyncResponse): Promise<void> {
-    const { store, sessions, trustDomain, logger } = this.#options;
-    const content = trustContentOf(message, trustDomain);
-    const accepted = await store.accept(content, trustDomain);
+    const { store, sessions, logger } = this.#options;
+    const content = trustContentOf(message);
+    const accepted = await store.accept(content);
     if (accepted.outcome === 'older') {
       logger.warn('an older trust state was refused', { reason: accepted.reason });
       this.#fail('the trust-domain server is behind what this agent knows already');

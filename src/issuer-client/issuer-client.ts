@@ -15,7 +15,6 @@ export interface IssuerClientOptions {
   readonly address: string;
   /** Server name of the TLS handshake, when it is not the host of `address`. */
   readonly serverName?: string;
-  readonly trustDomain: string;
   readonly clusterId: string;
   /** PEM with session CA certificates, for the first contact. */
   readonly bootstrapFile: string;
@@ -51,11 +50,11 @@ export interface IssuerClient {
 
 /** Takes up what an earlier run left in the state directory; nothing is sent before `run`. */
 export async function openIssuerClient(options: IssuerClientOptions): Promise<IssuerClient> {
-  const { trustDomain, clock, random, logger, metrics, keySource } = options;
+  const { clock, random, logger, metrics, keySource } = options;
   const state = await StateDirectory.open(options.stateDir, logger);
-  const store = await TrustStore.open(state, trustDomain);
+  const store = await TrustStore.open(state, options.clusterId);
   const sessions = await AgentSession.open({ ...options, state });
-  const bundles = new BundleStream({ sessions, store, trustDomain, clock, random, logger });
+  const bundles = new BundleStream({ sessions, store, clock, random, logger });
   return {
     issuer: new Issuer({ sessions, clock, metrics, keySource }),
     trust: store.latest,

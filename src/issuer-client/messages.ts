@@ -5,7 +5,7 @@ import { SpiffeId } from '../domain/spiffe-id.js';
 import type { JwtSvid, X509Svid } from '../domain/svid.js';
 import type { DeploymentKeysets, TrustBundle } from '../domain/trust-bundle.js';
 import type { TrustState } from '../domain/trust-state.js';
-import { SpirlError } from '../runtime/errors.js';
+import { type ErrorCode, SpirlError } from '../runtime/errors.js';
 import type { Session } from './session.js';
 
 export interface WireStatus {
@@ -81,26 +81,21 @@ export function wireAttributes(attributes: Attributes): object {
   return Object.fromEntries(Object.entries(attributes).map(([name, values]) => [name, { values }]));
 }
 
+const ITEM_FAILURES: ReadonlyMap<number, ErrorCode> = new Map<number, ErrorCode>([
+  [status.PERMISSION_DENIED, 'NO_IDENTITY_ISSUED'],
+  [status.INVALID_ARGUMENT, 'INVALID_REQUEST'],
+  [status.RESOURCE_EXHAUSTED, 'LIMIT_REACHED'],
+  [status.UNAVAILABLE, 'UNAVAILABLE'],
+]);
+
 /** `undefined` for OK. Only what the server says of this very item may become NO_IDENTITY_ISSUED. */
 export function itemError(wire: WireStatus | null): SpirlError | undefined {
-  const code = wire?.code ?? status.OK;
-  const message = wire?.message ?? '';
-  switch (code as status) {
-    case status.OK:
-      return undefined;
-    case status.PERMISSION_DENIED:
-      return new SpirlError('NO_IDENTITY_ISSUED', message);
-    case status.INVALID_ARGUMENT:
-      return new SpirlError('INVALID_REQUEST', message);
-    case status.RESOURCE_EXHAUSTED:
-      return new SpirlError('LIMIT_REACHED', message);
-    case status.UNAVAILABLE:
-      return new SpirlError('UNAVAILABLE', message);
-    default:
-      return new SpirlError('UNAVAILABLE', 'the trust-domain server could not issue', {
-        cause: new Error(`code ${code}: ${message}`),
-      });
-  }
+  const { code, message } = wire ?? { code: 0, message: '' };
+  if (code === 0) return undefined;
+  const known = ITEM_FAILURES.get(code);
+  if (known !== undefined) return new SpirlError(known, message);
+  const cause = new Error(`code ${code}: ${message}`);
+  return new SpirlError('UNAVAILABLE', 'the trust-domain server could not issue', { cause });
 }
 
 /** `ownKey`: PKCS#8 of the key that the agent made; else the server's answer holds it. Throws UNAVAILABLE when it is not usable. */
@@ -149,12 +144,11 @@ export function sessionOf(wire: WireGrant, privateKey: Uint8Array): Session {
   };
 }
 
-/** The agent's own trust domain goes first, whatever the order it came in. Throws UNAVAILABLE when a part cannot be read. */
-export function trustContentOf(wire: WireSyncResponse, trustDomain: string): TrustContent {
-  const own = (name: string): number => (name === trustDomain ? 0 : 1);
+/** Throws UNAVAILABLE when a part cannot be read. */
+export function trustContentOf(wire: WireSyncResponse): TrustContent {
   try {
     return {
-      bundles: wire.bundles.map(bundleOf).sort((a, b) => own(a.trustDomain) - own(b.trustDomain)),
+      bundles: wire.bundles.map(bundleOf),
       deployments: wire.deployments.map(deploymentOf),
       sessionCa: wire.sessionCa,
       policy: { version: wire.policy?.version ?? 0, reads: wire.policy?.reads ?? [] },

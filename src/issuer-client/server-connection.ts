@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext, type PeerCertificate } from 'node:tls';
 import { Channel, type ChannelOptions, credentials, type ServiceClientConstructor } from '@grpc/grpc-js';
-import { parseServerSpiffeId } from '../domain/session-identity.js';
+import { checkServerSpiffeId } from '../domain/session-identity.js';
 import { certificatePem, onlyUri } from '../runtime/certificate-facts.js';
 import { SpirlError } from '../runtime/errors.js';
 import { loadService } from '../runtime/load-proto.js';
@@ -26,7 +26,8 @@ export interface ServerConnectionOptions {
   readonly address: string;
   /** Server name of the TLS handshake, when it is not the host of `address`. */
   readonly serverName?: string;
-  readonly trustDomain: string;
+  /** The trust domain that the server must belong to; unknown before the first login. */
+  readonly trustDomain?: string;
   /** DER certificates of the session CA; the server's certificate must come from one of them. */
   readonly trusted: readonly Uint8Array[];
   /** The agent's own certificate; without it the connection is good for a login only. */
@@ -82,17 +83,17 @@ export class ServerConnection {
   }
 }
 
-/** Checks that the certificate names a server of the trust domain. That it comes from the session CA, TLS has checked. */
+/** Checks that the certificate names a server, of the trust domain once that is known. That it comes from the session CA, TLS has checked. */
 class ServerIdentity {
-  readonly #trustDomain: string;
+  readonly #trustDomain: string | undefined;
   name: string | undefined;
-  constructor(trustDomain: string) {
+  constructor(trustDomain: string | undefined) {
     this.#trustDomain = trustDomain;
   }
   readonly check = (_host: string, certificate: PeerCertificate): Error | undefined => {
     const uri = onlyUri(new X509Certificate(certificate.raw));
     try {
-      parseServerSpiffeId(uri ?? '', this.#trustDomain);
+      checkServerSpiffeId(uri ?? '', this.#trustDomain);
     } catch (error) {
       return error instanceof SpirlError ? error : new Error('the server certificate cannot be read');
     }

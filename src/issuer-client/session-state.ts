@@ -8,37 +8,41 @@ const FORMAT = 1;
 /** What outlives a restart: the session, and by which certificates the server is known. */
 export interface PersistedSession {
   readonly session?: Session;
+  /** Learned at the first login; a server of another one is refused from then on. */
+  readonly trustDomain?: string;
   /** DER. */
   readonly sessionCa: readonly Uint8Array[];
 }
 
-/** Reads what an earlier run left; nothing when it belongs to another trust domain, or the session to another cluster. */
-export async function readSession(
-  state: StateDirectory,
-  own: { readonly trustDomain: string; readonly clusterId: string },
-): Promise<PersistedSession> {
+/** Reads what an earlier run left; nothing when that was for another cluster. */
+export async function readSession(state: StateDirectory, clusterId: string): Promise<PersistedSession> {
   const stored = (await state.read(FILE)) as StoredFile | undefined;
-  if (stored?.format !== FORMAT || stored.trustDomain !== own.trustDomain) return { sessionCa: [] };
-  const sessionCa = stored.sessionCa.map((der) => Buffer.from(der, 'base64'));
-  if (stored.session === undefined || stored.session.clusterId !== own.clusterId) return { sessionCa };
+  if (stored?.format !== FORMAT || stored.clusterId !== clusterId) return { sessionCa: [] };
+  const { trustDomain } = stored;
+  const known = {
+    sessionCa: stored.sessionCa.map((der) => Buffer.from(der, 'base64')),
+    ...(trustDomain !== undefined && { trustDomain }),
+  };
+  if (stored.session === undefined) return known;
   const { certificateChain, privateKey, ...rest } = stored.session;
   const session = {
     ...rest,
     certificateChain: certificateChain.map((der) => Buffer.from(der, 'base64')),
     privateKey: Buffer.from(privateKey, 'base64'),
   };
-  return { session, sessionCa };
+  return { ...known, session };
 }
 
 /** Holds the session's private key, so the file is for the agent's user only. */
 export async function writeSession(
   state: StateDirectory,
-  trustDomain: string,
-  { session, sessionCa }: PersistedSession,
+  clusterId: string,
+  { session, sessionCa, trustDomain }: PersistedSession,
 ): Promise<void> {
   const stored: StoredFile = {
     format: FORMAT,
-    trustDomain,
+    clusterId,
+    ...(trustDomain !== undefined && { trustDomain }),
     sessionCa: sessionCa.map(base64),
     ...(session !== undefined && {
       session: {
@@ -53,7 +57,8 @@ export async function writeSession(
 
 interface StoredFile {
   readonly format: number;
-  readonly trustDomain: string;
+  readonly clusterId: string;
+  readonly trustDomain?: string;
   readonly sessionCa: readonly string[];
   readonly session?: Omit<Session, 'certificateChain' | 'privateKey'> & {
     readonly certificateChain: readonly string[];

@@ -25,22 +25,25 @@ export type Accepted =
 export class TrustStore {
   readonly latest: Latest<TrustState>;
   readonly #state: StateDirectory;
+  readonly #clusterId: string;
   #text: string;
 
-  private constructor(state: StateDirectory, content: TrustContent) {
+  private constructor(state: StateDirectory, clusterId: string, content: TrustContent) {
     this.#state = state;
+    this.#clusterId = clusterId;
     this.#text = encode(content);
     this.latest = new Latest<TrustState>({ version: 1, ...content });
   }
 
-  static async open(state: StateDirectory, trustDomain: string): Promise<TrustStore> {
-    const stored = (await state.read(FILE)) as { format?: number; trustDomain?: string; state?: unknown } | undefined;
-    const usable = stored?.format === FORMAT && stored.trustDomain === trustDomain;
-    return new TrustStore(state, usable ? decode(stored.state) : NOTHING);
+  /** What was known for another cluster counts for nothing. */
+  static async open(state: StateDirectory, clusterId: string): Promise<TrustStore> {
+    const stored = (await state.read(FILE)) as { format?: number; clusterId?: string; state?: unknown } | undefined;
+    const usable = stored?.format === FORMAT && stored.clusterId === clusterId;
+    return new TrustStore(state, clusterId, usable ? decode(stored.state) : NOTHING);
   }
 
   /** Takes a state from the server, unless it is older than what is known of one of the deployments. */
-  async accept(content: TrustContent, trustDomain: string): Promise<Accepted> {
+  async accept(content: TrustContent): Promise<Accepted> {
     const { deployments, version } = this.latest.value;
     const older = olderDeployment(content.deployments, deployments);
     if (older !== undefined) return { outcome: 'older', reason: older };
@@ -48,7 +51,11 @@ export class TrustStore {
     if (text === this.#text) return { outcome: 'unchanged', version };
     this.#text = text;
     this.latest.publish({ version: version + 1, ...content });
-    await this.#state.write(FILE, { format: FORMAT, trustDomain, state: JSON.parse(text) as unknown });
+    await this.#state.write(FILE, {
+      format: FORMAT,
+      clusterId: this.#clusterId,
+      state: JSON.parse(text) as unknown,
+    });
     return { outcome: 'published', version: version + 1 };
   }
 }
