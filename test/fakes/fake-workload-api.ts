@@ -85,7 +85,7 @@ export class FakeWorkloadApi {
     this.#server.addService(definition, this.#handlers());
     if (!this.#faults.has('has no reflection')) {
       const description = loadSync('spiffe/workload.proto', { includeDirs: [protoRoot] });
-      new ReflectionService(description).addToServer(this.#server);
+      withProperNames(new ReflectionService(description)).addToServer(this.#server);
     }
     await new Promise<void>((resolve, reject) => {
       this.#server.bindAsync(`unix:${this.socketPath}`, ServerCredentials.createInsecure(), (error) =>
@@ -125,7 +125,7 @@ export class FakeWorkloadApi {
   }
 
   #jwtSvids({ audience, spiffeId }: { audience: string[]; spiffeId: string }): Promise<object> {
-    if (audience.length === 0 && !this.#faults.has('accepts an empty audience')) {
+    if ((audience.length === 0 || audience.includes('')) && !this.#faults.has('accepts an empty audience')) {
       throw refused(status.INVALID_ARGUMENT, 'audience must be specified');
     }
     if (spiffeId !== '' && !/^spiffe:\/\/[a-z0-9._-]+(\/[\w.-]+)*$/.test(spiffeId)) {
@@ -186,6 +186,23 @@ export class FakeWorkloadApi {
       );
     };
   }
+}
+
+/** The package lists what has no package as `.Name`; callers ask for `Name`. */
+function withProperNames(service: ReflectionService): ReflectionService {
+  const indexes = service as unknown as Record<
+    'v1' | 'v1Alpha',
+    Record<'symbols' | 'services', Record<string, unknown>>
+  >;
+  for (const { symbols, services } of [indexes.v1, indexes.v1Alpha]) {
+    for (const index of [symbols, services]) {
+      for (const name of Object.keys(index).filter((key) => key.startsWith('.'))) {
+        index[name.slice(1)] = index[name];
+        Reflect.deleteProperty(index, name);
+      }
+    }
+  }
+  return service;
 }
 
 function refused(code: status, details: string): Error {
