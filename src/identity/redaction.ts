@@ -1,5 +1,6 @@
-import { readAttributeRedaction, type AttributeRedactionSpec } from '../domain/attribute-redaction.js';
+import { readAttributeRedaction } from '../domain/attribute-redaction.js';
 import type { Attributes } from '../domain/attributes.js';
+import { liveSection } from '../runtime/live-section.js';
 import type { Logger } from '../runtime/logger.js';
 import { redactAttributes } from './redact-attributes.js';
 
@@ -13,17 +14,7 @@ export interface Redaction {
 
 /** `section` gives the spec of the managed section `AttributeRedaction` as it is now; a newer one holds for the next caller. */
 export function createRedaction(section: () => unknown, logger: Logger): Redaction {
-  let read: { readonly from: unknown; readonly spec: AttributeRedactionSpec } | undefined;
-  const policy = (): AttributeRedactionSpec => {
-    const from = section();
-    if (read === undefined || read.from !== from) {
-      const { spec, problems } = readAttributeRedaction(from);
-      for (const problem of problems)
-        logger.warn('Managed section AttributeRedaction is not understood', { ...problem });
-      read = { from, spec };
-    }
-    return read.spec;
-  };
+  const policy = liveSection('AttributeRedaction', readAttributeRedaction, section, logger);
   return {
     redact: (attested) => {
       const { attributes, redactions } = redactAttributes(attested, policy());
