@@ -60,6 +60,6 @@ function parsed(text: string): Contexts | undefined {
   if (!servers.every(([, server]) => typeof server === 'string')) return undefined;
   return {
     current: typeof currentContext === 'string' ? currentContext : undefined,
-    servers: Object.fromEntries(servers) as Record<string, string>,
+    servers: Object.fromEntries(servers),
   };
 }

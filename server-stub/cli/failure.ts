@@ -1,5 +1,6 @@
 import { status, type ServiceError } from '@grpc/grpc-js';
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
+import { statusName } from 'spirl-agent/runtime/grpc-status.js';
 
 /** A usage problem: exit code 2, not 1. */
 export class UsageError extends Error {}
@@ -29,5 +30,5 @@ function serviceFailure({ code, details }: ServiceError): string {
   if (code === status.DEADLINE_EXCEEDED && details.startsWith('Deadline exceeded after')) {
     return 'Error: the server did not answer in time; a change may or may not have been made: look with list.';
   }
-  return `Error: ${details === '' ? (status[code] ?? 'unknown error') : details}`;
+  return `Error: ${details === '' ? statusName(code) : details}`;
 }

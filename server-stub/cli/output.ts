@@ -14,7 +14,7 @@ export function table(header: readonly string[], rows: readonly (readonly string
 }
 
 function width(cell: string): number {
-  return [...cell].length;
+  return Array.from(cell).length;
 }
 
 /** As Go prints a time: `2025-10-15 09:23:41 +0000 UTC`. `-` for 0, which is how the wire says never. */

@@ -1,0 +1,138 @@
+import type { Server } from '@grpc/grpc-js';
+import { SpirlError } from 'spirl-agent/runtime/errors.js';
+import type { OnUnexpected } from 'spirl-agent/runtime/grpc-adapter.js';
+import { loadService } from 'spirl-agent/runtime/load-proto.js';
+import type { Ring, SigningState } from '../domain/keyset.js';
+import type { Operator } from '../domain/operator.js';
+import { adminMethod, type AdminMethod } from './admin-caller.js';
+import {
+  signingKeyMessages,
+  type SvidsPerKeyset,
+  type WireDeployment,
+  type WireKeySetRequest,
+} from './admin-messages.js';
+
+/** One keyset mutation; bounded to 120 s by whoever implements it, publication included. */
+type MoveKeyset = (
+  keysetId: string,
+  operator: Operator,
+  signal: AbortSignal,
+) => Promise<{ readonly ring: Ring; readonly unchanged: boolean }>;
+
+/** The keysets of the deployment. */
+export interface Keysets {
+  readonly state: { readonly value: SigningState };
+  /** What a mutation under way is doing, for people. */
+  readonly underWay: string | undefined;
+  prepare(operator: Operator, signal: AbortSignal): Promise<{ readonly keysetId: string; readonly ring: Ring }>;
+  activate: MoveKeyset;
+  taint: MoveKeyset;
+  remove: MoveKeyset;
+}
+
+/** Which deployment of which trust domain this server is. Durations in milliseconds. */
+export interface DeploymentFacts {
+  readonly trustDomain: string;
+  readonly trustDomainId: string;
+  readonly deploymentId: string;
+  readonly deploymentName: string;
+  /** Where the bundle is published for relying parties; empty: nowhere. */
+  readonly bundleEndpoint: string;
+  readonly serverVersion: string;
+  readonly preparationThresholdMs: number;
+  readonly activationThresholdMs: number;
+}
+
+export interface KeysetAdminOptions {
+  readonly keysets: Keysets;
+  readonly deployment: DeploymentFacts;
+  readonly svidsPerKeyset: () => SvidsPerKeyset;
+  readonly bundleSequence: () => number;
+  readonly onUnexpected: OnUnexpected;
+}
+
+/** Adds `com.spirl.api.v1.trustdomain.API`. */
+export function addKeysetAdmin(grpc: Server, options: KeysetAdminOptions): void {
+  const { keysets, onUnexpected } = options;
+  const move = (command: (...args: Parameters<MoveKeyset>) => ReturnType<MoveKeyset>) => {
+    const method: AdminMethod<WireKeySetRequest, object> = async (request, { operator, signal }) => {
+      requireDeployment(options.deployment, request.deployment);
+      const { ring, unchanged } = await command(request.keySetId, operator, signal);
+      return { signingKeys: signingKeyMessages(ring, options.svidsPerKeyset()), unchanged };
+    };
+    return adminMethod(method, onUnexpected);
+  };
+  const { definition } = loadService('spirl/admin/v1/keyset.proto', 'com.spirl.api.v1.trustdomain.API');
+  grpc.addService(definition, {
+    TrustDomainInfo: adminMethod<{ trustDomain: string }, object>((request) => info(options, request), onUnexpected),
+    TrustDomainSigningAuthorityStatus: adminMethod<WireDeployment, object>(
+      (request) => status(options, request),
+      onUnexpected,
+    ),
+    PrepareDeploymentKeySet: adminMethod(prepare(options), onUnexpected),
+    ActivateDeploymentKeySet: move((id, operator, signal) => keysets.activate(id, operator, signal)),
+    TaintDeploymentKeySet: move((id, operator, signal) => keysets.taint(id, operator, signal)),
+    RemoveDeploymentKeySet: move((id, operator, signal) => keysets.remove(id, operator, signal)),
+  });
+}
+
+function prepare(options: KeysetAdminOptions): AdminMethod<{ deployment: WireDeployment | null }, object> {
+  return async (request, { operator, signal }) => {
+    requireDeployment(options.deployment, request.deployment);
+    const { keysetId, ring } = await options.keysets.prepare(operator, signal);
+    return { keySetId: keysetId, signingKeys: signingKeyMessages(ring, options.svidsPerKeyset()) };
+  };
+}
+
+function info(options: KeysetAdminOptions, { trustDomain }: { trustDomain: string }): object {
+  const { deployment } = options;
+  requireTrustDomain(deployment.trustDomain, trustDomain || deployment.trustDomain);
+  return {
+    trustDomain: deployment.trustDomain,
+    trustDomainId: deployment.trustDomainId,
+    bundleEndpoint: deployment.bundleEndpoint,
+    signingAuthorityStatuses: [statusMessage(options)],
+    bundleSequence: options.bundleSequence(),
+    serverVersion: deployment.serverVersion,
+  };
+}
+
+function status(options: KeysetAdminOptions, { trustDomain, deploymentName }: WireDeployment): object {
+  const { deployment } = options;
+  requireDeployment(deployment, { trustDomain, deploymentName: deploymentName || deployment.deploymentName });
+  return { signingAuthorityStatuses: [statusMessage(options)] };
+}
+
+function statusMessage({ keysets, deployment, svidsPerKeyset }: KeysetAdminOptions): object {
+  const { ring } = keysets.state.value;
+  const active = ring.keysets.find(({ state }) => state === 'ACTIVE');
+  return {
+    trustDomainDeploymentId: deployment.deploymentId,
+    trustDomainDeploymentName: deployment.deploymentName,
+    ...(active && {
+      rotationSchedule: {
+        lastRotatedAtMs: active.createdAt,
+        preparationThresholdMs: deployment.preparationThresholdMs,
+        activationThresholdMs: deployment.activationThresholdMs,
+      },
+    }),
+    signingKeys: signingKeyMessages(ring, svidsPerKeyset()),
+    mutationUnderWay: keysets.underWay ?? '',
+  };
+}
+
+/** Throws NOT_FOUND naming what is not here. */
+export function requireTrustDomain(own: string, asked: string): void {
+  if (asked !== own) throw new SpirlError('NOT_FOUND', `trust domain ${quoted(asked)} not found`);
+}
+
+function requireDeployment(own: DeploymentFacts, asked: WireDeployment | null): void {
+  requireTrustDomain(own.trustDomain, asked?.trustDomain ?? '');
+  const name = asked?.deploymentName ?? '';
+  if (name === own.deploymentName) return;
+  throw new SpirlError('NOT_FOUND', `deployment ${quoted(name)} of trust domain ${own.trustDomain} not found`);
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text.slice(0, 300));
+}
