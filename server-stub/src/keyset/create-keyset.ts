@@ -26,13 +26,16 @@ export async function createKeyset(parts: Needs, id: string, signal: AbortSignal
     createdAt,
     expiresAt: endOf(ca, key, createdAt),
     custody: parts.keyManager.custody,
-    caCertificate: ca.caCertificate,
-    intermediates: ca.intermediates,
-    x509Authorities: ca.x509Authorities,
-    jwtPublicSpki: key.publicKeySpki,
+    caCertificate: copied(ca.caCertificate),
+    intermediates: ca.intermediates.map(copied),
+    x509Authorities: ca.x509Authorities.map(copied),
+    jwtPublicSpki: copied(key.publicKeySpki),
   };
   return { keyset, keys: { x509: key, jwt: key } };
 }
+
+/** Own bytes: what is in a ring is immutable. */
+const copied = (bytes: Uint8Array): Uint8Array => Uint8Array.from(bytes);
 
 /** Whether a CA certificate is for this public key (SPKI). */
 export function certifies(caCertificate: Uint8Array, publicKeySpki: Uint8Array): boolean {
