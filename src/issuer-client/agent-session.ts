@@ -136,7 +136,8 @@ export class AgentSession {
     if (sinceGrant < MIN_LOGIN_INTERVAL_MS) await clock.sleep(MIN_LOGIN_INTERVAL_MS - sinceGrant, signal);
     const connection = await this.#open(undefined);
     try {
-      const work = (ended: AbortSignal): Promise<Granted> => login(connection, evidence, this.#options, ended);
+      const work = (ended: AbortSignal): Promise<Granted> =>
+        login(connection, evidence, this.#options, () => clock.now(), ended);
       const granted = await withDeadline(work, LOGIN_MS, 'the login took too long', clock, signal);
       await this.#granted(granted);
       logger.info('logged in', { agentId: granted.session.agentId, clusterName: granted.session.clusterName });
@@ -149,7 +150,7 @@ export class AgentSession {
     const { agentVersion, clock, logger } = this.#options;
     const connection = await this.connection(signal);
     try {
-      const work = (ended: AbortSignal): Promise<Granted> => renew(connection, agentVersion, ended);
+      const work = (ended: AbortSignal): Promise<Granted> => renew(connection, agentVersion, () => clock.now(), ended);
       await this.#granted(await withDeadline(work, LOGIN_MS, 'the session renewal took too long', clock, signal));
       logger.debug('session renewed', { agentId: this.agentId });
     } catch (error) {

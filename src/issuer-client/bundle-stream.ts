@@ -53,7 +53,7 @@ export class BundleStream {
 
   status(): ServerStatus {
     if (this.#connected) return { connected: true };
-    const reason = this.#failure ?? this.#options.sessions.status.value.failure?.message ?? 'not connected yet';
+    const reason = this.#options.sessions.status.value.failure?.message ?? this.#failure ?? 'not connected yet';
     return { connected: false, reason };
   }
 

@@ -7,6 +7,9 @@ import { callUnary, rpcError } from './rpc.js';
 import type { ServerConnection } from './server-connection.js';
 import type { Session } from './session.js';
 
+/** Reads the wall clock, milliseconds. */
+export type Now = () => number;
+
 /** What an agent says of itself at login. */
 export interface AgentFacts {
   readonly clusterId: string;
@@ -32,6 +35,7 @@ export async function login(
   connection: ServerConnection,
   evidence: NodeEvidence,
   facts: AgentFacts,
+  now: Now,
   signal: AbortSignal,
 ): Promise<Granted> {
   const { csr, privateKey } = await createKeyAndRequest();
@@ -40,7 +44,8 @@ export async function login(
   signal.addEventListener('abort', stop, { once: true });
   try {
     const answers = stream[Symbol.asyncIterator]() as AsyncIterator<LoginResponse>;
-    stream.write({ hello: { ...facts, csr } });
+    const { clusterId, agentVersion, nodeName } = facts;
+    stream.write({ hello: { clusterId, agentVersion, nodeName, csr } });
     const { challenge } = await nextAnswer(answers);
     if (!challenge) throw new SpirlError('UNAVAILABLE', 'the trust-domain server sent no challenge');
     if (challenge.endpointName !== connection.serverName) {
@@ -51,7 +56,7 @@ export async function login(
     const { grant } = await nextAnswer(answers);
     if (!grant) throw new SpirlError('UNAVAILABLE', 'the trust-domain server granted no session');
     stream.end();
-    return { session: sessionOf(grant, privateKey), sessionCa: grant.sessionCa };
+    return { session: sessionOf(grant, privateKey, now()), sessionCa: grant.sessionCa };
   } catch (error) {
     signal.throwIfAborted();
     throw rpcError(error);
@@ -62,10 +67,15 @@ export async function login(
 }
 
 /** A new certificate, with a new key, for the session of `connection`. */
-export async function renew(connection: ServerConnection, agentVersion: string, signal: AbortSignal): Promise<Granted> {
+export async function renew(
+  connection: ServerConnection,
+  agentVersion: string,
+  now: Now,
+  signal: AbortSignal,
+): Promise<Granted> {
   const { csr, privateKey } = await createKeyAndRequest();
   const grant = await callUnary<WireGrant>(connection.sessionApi, 'Renew', { csr, agentVersion }, signal);
-  return { session: sessionOf(grant, privateKey), sessionCa: grant.sessionCa };
+  return { session: sessionOf(grant, privateKey, now()), sessionCa: grant.sessionCa };
 }
 
 function openLogin(connection: ServerConnection): LoginStream {

@@ -50,7 +50,6 @@ export interface WireGrant {
   readonly deploymentId: string;
   readonly clusterId: string;
   readonly clusterName: string;
-  readonly notBeforeMs: number;
   readonly notAfterMs: number;
 }
 
@@ -128,9 +127,8 @@ export function jwtSvidOf(wire: WireJwtResult): JwtSvid {
   };
 }
 
-export function sessionOf(wire: WireGrant, privateKey: Uint8Array): Session {
+export function sessionOf(wire: WireGrant, privateKey: Uint8Array, receivedAt: number): Session {
   const { agentId, trustDomain, deploymentId, clusterId, clusterName, certificateChain } = wire;
-  const [notBefore, notAfter] = [wire.notBeforeMs, wire.notAfterMs];
   return {
     agentId,
     trustDomain,
@@ -139,8 +137,8 @@ export function sessionOf(wire: WireGrant, privateKey: Uint8Array): Session {
     clusterName,
     certificateChain,
     privateKey,
-    notBefore,
-    notAfter,
+    receivedAt,
+    notAfter: wire.notAfterMs,
   };
 }
 

@@ -9,7 +9,8 @@ export interface Session {
   readonly certificateChain: readonly Uint8Array[];
   /** PKCS#8, DER. */
   readonly privateKey: Uint8Array;
-  readonly notBefore: number;
+  /** When it came; its notBefore lies in the past, so that clocks may differ. */
+  readonly receivedAt: number;
   readonly notAfter: number;
 }
 
@@ -23,6 +24,6 @@ const LOOK_EVERY_MS = 30_000;
 /** Renewal is due around half of the life; `jitter` (0 to 1) spreads a fleet that logged in together. */
 export function sessionStep(session: Session | undefined, now: number, jitter: number): SessionStep {
   if (session === undefined || now >= session.notAfter) return { do: 'login' };
-  const renewAt = session.notBefore + (session.notAfter - session.notBefore) * (0.45 + 0.1 * jitter);
+  const renewAt = session.receivedAt + (session.notAfter - session.receivedAt) * (0.45 + 0.1 * jitter);
   return now >= renewAt ? { do: 'renew' } : { do: 'wait', ms: Math.min(renewAt - now, LOOK_EVERY_MS) };
 }
