@@ -48,7 +48,6 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
   const server = await openIssuerClient({
     address: `${endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host}:${endpoint.port}`,
     ...(agent.endpoint.serverName !== undefined && { serverName: agent.endpoint.serverName }),
-    trustDomain: agent.trustDomainName,
     clusterId: agent.auth.clusterId,
     bootstrapFile: agent.auth.bootstrapFile,
     stateDir: agent.stateDir,
@@ -100,8 +99,8 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     onUnexpected,
   });
   logger.info('Serving metrics and health', { url: http.url });
-  server.trust.subscribe(({ deployments }) => {
-    metrics.identify(agent.trustDomainName, deployments[0]?.deploymentId ?? '');
+  server.trust.subscribe(({ bundles, deployments }) => {
+    metrics.identify(bundles[0]?.trustDomain ?? '', deployments[0]?.deploymentId ?? '');
   }, signal);
 
   await runTasks(

@@ -12,11 +12,6 @@ import {
   type TextForm,
 } from '../runtime/settings.js';
 
-const TRUST_DOMAIN: TextForm = {
-  expected: "a trust domain name (1 to 255 of a-z, 0-9, '.', '-', '_')",
-  accepts: (value) => /^[a-z0-9._-]{1,255}$/.test(value),
-};
-
 const CLUSTER_ID: TextForm = {
   expected: 'a cluster id (c-…)',
   accepts: (value) => /^c-[a-z0-9]{1,64}$/.test(value),
@@ -41,7 +36,6 @@ const HOST_NAME: TextForm = {
 /** Every setting of the agent's configuration file. */
 export const AGENT_SETTINGS = {
   agent: {
-    trustDomainName: requiredText('Trust domain that the server must be of.', TRUST_DOMAIN),
     endpoint: {
       endpoint: requiredAddress('Where the trust-domain server listens for agents. Port 443 when none is given.', 443),
       serverName: optionalText(
