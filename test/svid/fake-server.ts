@@ -25,10 +25,12 @@ export const UNREACHED: TrustState = {
 /** A trust-domain server as one agent sees it, in virtual time. */
 export class FakeServer {
   readonly trust = new Latest<TrustState>(UNREACHED);
-  readonly sent: Sent[] = [];
+  sent: Sent[] = [];
   readonly jwtSent: number[] = [];
-  readonly acks: { at: number; version: number; counts: Readonly<Record<string, number>> }[] = [];
+  acks: { at: number; version: number; counts: Readonly<Record<string, number>> }[] = [];
   readonly resolved: number[] = [];
+  /** Told of each item of a renewal as it is sent. */
+  onRenewal: (attributes: Attributes) => void = () => {};
   keysets = new Map<string, State>([['ks_a', 'ACTIVE']]);
   latencyMs = 20;
   away = false;
@@ -93,6 +95,7 @@ export class FakeServer {
   ): Promise<readonly (X509Svid | SpirlError)[]> {
     const renewal = items[0]?.renewal ?? false;
     this.sent.push({ at: this.#clock.monotonic(), count: items.length, renewal });
+    if (renewal) for (const { attributes } of items) this.onRenewal(attributes);
     await this.#answer(signal);
     return items.map(({ attributes }) => this.#x509(attributes));
   }

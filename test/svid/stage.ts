@@ -100,12 +100,15 @@ export class Stage {
   readonly room: SvidRoom;
   readonly lines: Line[] = [];
   readonly expiring: Record<'x509' | 'jwt', number> = { x509: 0, jwt: 0 };
-  readonly seed: number;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
 
-  constructor(settings: Partial<SvidSettings> = {}, seed = randomInt(2 ** 31), outside?: Stage) {
-    this.seed = seed;
+  /** `chance`: a seed, or the one number that is always drawn. `outside`: whose server and time go on. */
+  constructor(
+    settings: Partial<SvidSettings> = {},
+    chance: number | { readonly always: number } = randomInt(2 ** 31),
+    outside?: Stage,
+  ) {
     this.clock = outside?.clock ?? new SettableClock();
     this.server = outside?.server ?? new FakeServer(this.clock);
     const { server, clock } = this;
@@ -114,7 +117,7 @@ export class Stage {
         ...{ trust: server.trust, x509Issuer: server, jwtIssuer: server, resolver: server, server, clock },
         metrics: { expiring: (type, count) => (this.expiring[type] = count) },
         log: recorder(this.lines, 'agent'),
-        random: seeded(seed),
+        random: typeof chance === 'number' ? seeded(chance) : () => chance.always,
         agentId: () => 'a-1',
       },
       { ...SETTINGS, ...settings },

@@ -95,6 +95,24 @@ test('a server that goes in mid-wave and comes back: the wave ends 10 s + N/20 s
   await stage.stop();
 });
 
+test('a server that takes calls and never answers keeps few of them, and the wave goes on when it is back', async (t) => {
+  const stage = new Stage({ taintDelayMaxMs: 0 });
+  stage.server.publish();
+  const streams = await stage.streams(200);
+  const firsts = stage.server.sent.length;
+  stage.server.latencyMs = Infinity;
+  stage.server.rotate('ks_b');
+  await stage.clock.advance(29 * SECOND);
+  t.is(stage.server.sent.length - firsts, 16, 'calls under way are bounded');
+  await stage.clock.advance(300 * SECOND);
+  t.true(stage.server.sent.length - firsts < 16 + 12, 'then one at a time asks');
+  stage.server.latencyMs = 20;
+  await stage.clock.advance((30 + 10 + 200 / 20) * SECOND);
+  t.true(streams.every(({ svid, end }) => svid?.keysetId === 'ks_b' && end === undefined));
+  t.true(stage.server.busiestSecond <= 20);
+  await stage.stop();
+});
+
 test('in the wave a new workload is answered in the time of one mint, and one not yet renewed at once', async (t) => {
   const stage = new Stage({ taintDelayMaxMs: 0 });
   stage.server.publish();
@@ -192,5 +210,19 @@ test('the taint is logged as a bundle update, and acknowledged when it is with a
   t.like(stage.server.acks.at(-1), { version: 2, counts: { ks_a: 3 } });
   await stage.clock.advance(63 * SECOND);
   t.like(stage.server.acks.at(-1), { version: 2, counts: { ks_b: 3 } });
+  await stage.stop();
+});
+
+test('counts are told again while a wave goes on, at most once per second', async (t) => {
+  const stage = new Stage({ taintDelayMaxMs: 0 });
+  stage.server.publish();
+  await stage.streams(100);
+  stage.server.rotate('ks_b');
+  const taintedAt = stage.clock.monotonic();
+  await stage.clock.advance(10 * SECOND);
+  const told = stage.server.acks.filter(({ at }) => at > taintedAt).map(({ at }) => at);
+  t.true(told.length >= 4 && told.length <= 7, `${told.length} reports`);
+  t.true(told.every((at, index) => index === 0 || at - (told[index - 1] ?? 0) >= SECOND));
+  t.deepEqual(stage.server.acks.at(-1)?.counts, { ks_b: 100 });
   await stage.stop();
 });
