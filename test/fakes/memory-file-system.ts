@@ -25,6 +25,8 @@ export class MemoryFileSystem implements FileSystem {
   /** Steps that change something, so far. */
   steps = 0;
   crash: { readonly at: number; readonly mode: CrashMode } | undefined;
+  /** The call in which it died. */
+  diedIn = '';
   /** Gives the code that a call fails with, or nothing. */
   failing: (call: string, path: string) => string | undefined = () => undefined;
 
@@ -113,6 +115,7 @@ export class MemoryFileSystem implements FileSystem {
         work(false);
         return;
       }
+      this.diedIn = call;
       if (this.crash.mode !== 'before') work(this.crash.mode === 'torn');
       throw new Crash(`died ${this.crash.mode} step ${this.steps}: ${call} ${path}`);
     });

@@ -19,9 +19,10 @@ export function emptyRing(now: number): Ring {
 
 /**
  * The ring after `change`, or the same object when there is nothing to do. Throws KEYSET_TRANSITION_REFUSED, NOT_FOUND,
- * LIMIT_REACHED. Times in the ring never go back, whatever the clock does.
+ * LIMIT_REACHED. Times in the ring never go back, whatever the clock does. `latestSeen` is the latest time at which the present
+ * ACTIVE keyset may have signed: later than `now` when the clock was set back since.
  */
-export function applyChange(ring: Ring, change: RingChange, now: number): Ring {
+export function applyChange(ring: Ring, change: RingChange, now: number, latestSeen = now): Ring {
   const at = Math.max(now, ring.writtenAt);
   if (change.do === 'add') {
     checkRoom(ring);
@@ -34,7 +35,7 @@ export function applyChange(ring: Ring, change: RingChange, now: number): Ring {
   if (next === keyset.state) return ring;
   switch (next) {
     case 'ACTIVE':
-      return activated(ring, keyset, at);
+      return activated(ring, keyset, at, Math.max(at, latestSeen));
     case 'TAINTED':
       return written(ring, { keysets: replaced(ring, { ...keyset, state: 'TAINTED' }) }, at);
     case 'REMOVED':
@@ -67,11 +68,11 @@ function withoutKeyset(ring: Ring, change: { readonly do: KeysetCommand; readonl
   throw new SpirlError('NOT_FOUND', `key set ${change.keysetId} not found`);
 }
 
-function activated(ring: Ring, keyset: Keyset, at: number): Ring {
+function activated(ring: Ring, keyset: Keyset, at: number, demotedAt: number): Ring {
   if (keyset.expiresAt <= at) throw new SpirlError('KEYSET_TRANSITION_REFUSED', 'cannot activate expired key set');
   const keysets = ring.keysets.map((other): Keyset => {
     if (other.id === keyset.id) return { ...other, state: 'ACTIVE', firstActivatedAt: other.firstActivatedAt ?? at };
-    return other.state === 'ACTIVE' ? { ...other, state: 'PREPARED', demotedAt: at } : other;
+    return other.state === 'ACTIVE' ? { ...other, state: 'PREPARED', demotedAt } : other;
   });
   return written(ring, { keysets }, at);
 }

@@ -71,7 +71,7 @@ export class KeysetService {
   /** Does what the schedule asks for now, one step; false when that is nothing. */
   async rotate(signal: AbortSignal): Promise<boolean> {
     const due = (ring: Ring, now: number) => dueStep(ring, this.policy, now);
-    const step = due(this.state.value.ring, this.#parts.clock.now());
+    const step = due(this.state.value.ring, this.#mutations.now());
     if (step === undefined) return false;
     const { unchanged } = await this.#mutations.run(`automatic ${step.do}`, due, SCHEDULE, signal);
     return !unchanged;

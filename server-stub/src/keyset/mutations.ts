@@ -50,6 +50,7 @@ export class Mutations {
   readonly #state: Latest<SigningState>;
   readonly #publisher: Publisher;
   #underWay: string | undefined;
+  #latestSeen = 0;
 
   constructor(parts: KeysetParts, ringStore: RingStore, state: Latest<SigningState>, publisher: Publisher) {
     this.#parts = parts;
@@ -61,6 +62,13 @@ export class Mutations {
   /** What is being done, for people. */
   get underWay(): string | undefined {
     return this.#underWay;
+  }
+
+  /** The clock's time. To be asked at least every few minutes, as it remembers the latest: until then keys may have signed. */
+  now(): number {
+    const now = this.#parts.clock.now();
+    this.#latestSeen = Math.max(this.#latestSeen, now);
+    return now;
   }
 
   busy(): boolean {
@@ -122,14 +130,13 @@ export class Mutations {
     command: Command,
     signal: AbortSignal,
   ): Promise<{ ring: Ring; made?: NewKeyset }> {
-    const { clock } = this.#parts;
     if (command.do !== 'prepare') {
-      const next = applyChange(ring, command, clock.now());
+      const next = applyChange(ring, command, this.now(), this.#latestSeen);
       if (next !== ring) await this.#commit(next, version, undefined, signal);
       return { ring: next };
     }
     const made = await this.#prepare(ring, signal);
-    const next = applyChange(ring, { do: 'add', keyset: made.keyset }, clock.now());
+    const next = applyChange(ring, { do: 'add', keyset: made.keyset }, this.now());
     try {
       await this.#commit(next, version, made, signal);
     } catch (error) {

@@ -143,3 +143,9 @@ test('a demoted keyset can be tainted', (t) => {
   );
   t.is(states(after), 'b:ACTIVE a:TAINTED');
 });
+
+test('who steps down is dated by the latest time at which it may have signed, the write by the clock', (t) => {
+  const after = applyChange(ring, { do: 'activate', keysetId: 'p' }, NOW, NOW + DAY);
+  t.is(after.keysets.find(({ id }) => id === 'a')?.demotedAt, NOW + DAY);
+  t.is(after.writtenAt, NOW);
+});
