@@ -1,5 +1,6 @@
 import type { ServerInterceptor } from '@grpc/grpc-js';
 import { isIP } from 'node:net';
+import { serverSpiffeId } from 'spirl-agent/domain/session-identity.js';
 import type { OnUnexpected } from 'spirl-agent/runtime/grpc-adapter.js';
 import type { Latest } from 'spirl-agent/runtime/latest.js';
 import { runTasks } from 'spirl-agent/runtime/task-group.js';
@@ -71,7 +72,7 @@ export async function openAgentApi(
   });
   const authenticate = createAuthenticate(directoryOf(clusters), clock);
   const sessions = new AgentSessionApi({
-    attestation: new ClusterKeyAttestation(clusters, clock, `${trustDomain}/${deploymentId}`),
+    attestation: new ClusterKeyAttestation(clusters, clock, serverSpiffeId(trustDomain, deploymentId)),
     certificates: createAgentCertificates(sessionCa, trustDomain),
     agents: {
       newAgentId: () => clusters.agents.newId(),
