@@ -11,7 +11,7 @@ import { ISSUER_DEADLINE_MS, type JwtIssuer, type SvidMetrics } from './issuer.j
 import { JwtCache, type JwtCacheLimits, type JwtEntry, type JwtSubject } from './jwt-cache.js';
 import { policyPart } from './policy-part.js';
 import { RenewalGate } from './renewal-gate.js';
-import { RenewalLoop } from './renewal-loop.js';
+import { LOOK_EVERY_MS, RenewalLoop } from './renewal-loop.js';
 import { planRenewals, type Instant, type Plan } from './renewal-plan.js';
 import { isExpiring, lifetimeOf, renewalDueAt, renewalFraction } from './renewal-schedule.js';
 import { standingOf } from './taint-wave.js';
@@ -122,10 +122,8 @@ export class JwtSvids {
     const entry = this.#cache.find(subject.key);
     const valid = entry !== undefined && isServable(entry, this.#parts.clock.now());
     if (valid && entry.policyVersion === policyVersion) {
-      if (!entry.wanted) {
-        entry.wanted = true;
-        this.#loop.wake();
-      }
+      if (!entry.wanted && entry.dueAt - this.#parts.clock.now() < LOOK_EVERY_MS) this.#loop.wake();
+      entry.wanted = true;
       return entry.svid;
     }
     try {
@@ -180,7 +178,6 @@ export class JwtSvids {
     if (standingOf(trust.view.keysets, signed) === 'absent') return svid;
     const state = { wanted: false, refreshing: false, attempts: 0, retryAt: -Infinity };
     this.#cache.put({ ...subject, svid, ...signed, policyVersion, lifetime, dueAt, ...state });
-    this.#loop.wake();
     return svid;
   }
 

@@ -25,8 +25,8 @@ export interface RenewalLoopParts {
 /** Calls under way at once; with batches of five a server may take four seconds and the rate is still kept. */
 const MAX_CALLS = 16;
 
-/** A timer does not run while the machine sleeps, so the wall clock is looked at this often. */
-const LOOK_EVERY_MS = 10_000;
+/** A timer does not run while the machine sleeps, so the wall clock is looked at this often; what is due later needs no waking. */
+export const LOOK_EVERY_MS = 10_000;
 
 /** Renews what is due through the gate. Asks `plan` what that is when woken, when something becomes due, and now and then. */
 export class RenewalLoop<T> {

@@ -60,11 +60,9 @@ export function createSvidRoom(parts: SvidParts, settings: SvidSettings): SvidRo
   const trust = new TrustSource({ clock, random, taintDelayMaxMs });
   const cache = { max: settings.maxJwtSvids, maxPerUid: settings.maxJwtSvidsPerUid };
   const shared = { trust, clock, log, metrics, random, agentId };
-  const changed = (): void => {
-    holdings.changed();
-    policies.wake();
-  };
-  const x509 = new X509Svids({ ...shared, ...settings, bundles, issuer: parts.x509Issuer, changed });
+  const changed = (): void => holdings.changed();
+  const stale = (): void => policies.wake();
+  const x509 = new X509Svids({ ...shared, ...settings, bundles, issuer: parts.x509Issuer, changed, stale });
   const jwt = new JwtSvids({ ...shared, issuer: parts.jwtIssuer, cache, uid: settings.jwtUidLimits });
   const entitlement = new Entitlement({ held: x509, resolver: parts.resolver, trust, clock });
   const holdings = new Holdings(parts.server, () => x509.svidsPerKeyset(), clock);

@@ -7,7 +7,7 @@ import { ClockJumps } from './clock-jump.js';
 import type { Resolution, SvidMetrics } from './issuer.js';
 import { policyPart } from './policy-part.js';
 import { RenewalGate } from './renewal-gate.js';
-import { RenewalLoop } from './renewal-loop.js';
+import { LOOK_EVERY_MS, RenewalLoop } from './renewal-loop.js';
 import { dueInMs, planRenewals, type Candidate, type Instant, type Plan } from './renewal-plan.js';
 import { isExpiring } from './renewal-schedule.js';
 import { forcedRenewalAt } from './taint-wave.js';
@@ -25,6 +25,8 @@ export interface X509SvidsParts extends X509MintingParts {
   readonly sharing: 'identity' | 'connection';
   /** Told whenever an SVID has come or gone. */
   readonly changed: () => void;
+  /** Told when one came that an older policy decided. */
+  readonly stale: () => void;
 }
 
 interface Renewable extends Candidate {
@@ -51,10 +53,7 @@ export class X509Svids {
     this.#cache = new X509Cache(parts.maxIdentities);
     this.#outage = new Outage(parts.random);
     this.#jumps = new ClockJumps(parts.log);
-    const changed = (): void => {
-      this.#loop.wake();
-      parts.changed();
-    };
+    const changed = (entry: X509Entry): void => this.#changed(entry);
     this.#minting = new X509Minting(parts, this.#cache, this.#outage, changed, this.#ended.signal);
     const work = {
       plan: (now: Instant) => this.#plan(now),
@@ -170,6 +169,16 @@ export class X509Svids {
     watcher.waiting = !this.#minting.isUsable(entry, trust);
     entry.adopt(watcher);
     if (watcher.waiting) this.#minting.first(entry);
+  }
+
+  #changed(entry: X509Entry): void {
+    this.#parts.changed();
+    const { trust, clock } = this.#parts;
+    const candidate = trust.view === undefined ? undefined : renewableOf(entry, trust.view);
+    if (candidate === undefined) return;
+    if (candidate.held.policyVersion !== trust.view?.policy.version) this.#parts.stale();
+    const now = { wall: clock.now(), monotonic: clock.monotonic() };
+    if (dueInMs(candidate, now) < LOOK_EVERY_MS) this.#loop.wake();
   }
 
   #policyChanged(entry: X509Entry): void {
