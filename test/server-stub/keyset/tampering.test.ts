@@ -62,6 +62,19 @@ for (const { name, change } of forgeries) {
   });
 }
 
+test('a ring or a claim of an unknown format is refused with its version', async (t) => {
+  const { files, store, service } = await openDeployment();
+  forge(files, 'ring', (ring) => Object.assign(ring, { format: 2 }));
+  const refusal = { code: 'STORE_CORRUPT', message: /record "ring".*format version 2/ };
+  await t.throwsAsync(openDeployment({ files }), refusal);
+  forge(files, 'ring', (ring) => Object.assign(ring, { format: 1 }));
+  await store.write('operation', { format: 9 }, undefined);
+  await t.throwsAsync(service.prepare(operator, signal), {
+    code: 'STORE_CORRUPT',
+    message: /record "operation".*format version 9/,
+  });
+});
+
 test('a key record put in the place of another is refused at start and while running', async (t) => {
   const { deployment, ids } = await tainted();
   const { files, service, store } = deployment;

@@ -214,7 +214,7 @@ async function live(seed: number, years: number): Promise<Record<string, number>
   return world.counts;
 }
 
-const SEEDS = [1, 2, 3, 4, 5];
+const SEEDS = [1, 2, 3, 4];
 test('over years, whatever operators, disks, clocks and key services do: one active keyset, and no SVID is lost', async (t) => {
   const total: Record<string, number> = {};
   for (const seed of SEEDS) {
