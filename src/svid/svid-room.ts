@@ -8,9 +8,10 @@ import { Holdings } from './holdings.js';
 import type { Acknowledge, IdentityResolver, JwtIssuer, SvidMetrics, X509Issuer } from './issuer.js';
 import { JwtSvids } from './jwt-svids.js';
 import { PolicyFollower } from './policy-follower.js';
+import { TAINT_DELAY_MAX_MS } from './taint-wave.js';
 import { TrustBundles } from './trust-bundles.js';
 import { TrustSource } from './trust-source.js';
-import type { UidLimitSettings } from './uid-limits.js';
+import { UID_LIMITS, type UidLimitSettings } from './uid-limits.js';
 import { X509Svids } from './x509-svids.js';
 
 export interface SvidSettings {
@@ -24,6 +25,16 @@ export interface SvidSettings {
   readonly maxJwtSvidsPerUid: number;
   readonly jwtUidLimits: UidLimitSettings;
 }
+
+export const SVID_DEFAULTS: SvidSettings = {
+  taintDelayMaxMs: TAINT_DELAY_MAX_MS,
+  policyDelayMaxMs: 5_000,
+  sharing: 'identity',
+  maxIdentities: 10_000,
+  maxJwtSvids: 10_000,
+  maxJwtSvidsPerUid: 1_000,
+  jwtUidLimits: UID_LIMITS,
+};
 
 /** What this room needs. */
 export interface SvidParts {

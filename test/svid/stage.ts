@@ -4,8 +4,7 @@ import type { X509Context } from '../../src/domain/x509-context.js';
 import type { Clock } from '../../src/runtime/clock.js';
 import { SpirlError } from '../../src/runtime/errors.js';
 import type { LogFields, Logger } from '../../src/runtime/logger.js';
-import { createSvidRoom, type SvidRoom, type SvidSettings } from '../../src/svid/svid-room.js';
-import { UID_LIMITS } from '../../src/svid/uid-limits.js';
+import { createSvidRoom, SVID_DEFAULTS, type SvidRoom, type SvidSettings } from '../../src/svid/svid-room.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { FakeServer } from './fake-server.js';
 
@@ -84,11 +83,6 @@ export class FakeStream {
   }
 }
 
-export const SETTINGS: SvidSettings = {
-  ...{ taintDelayMaxMs: 60_000, policyDelayMaxMs: 5_000, sharing: 'identity', maxIdentities: 5_000 },
-  ...{ maxJwtSvids: 100, maxJwtSvidsPerUid: 10, jwtUidLimits: UID_LIMITS },
-};
-
 export function named(name: string, more: Attributes = {}): Attributes {
   return canonicalAttributes({ name: [name] }, more);
 }
@@ -120,7 +114,7 @@ export class Stage {
         random: typeof chance === 'number' ? seeded(chance) : () => chance.always,
         agentId: () => 'a-1',
       },
-      { ...SETTINGS, ...settings },
+      { ...SVID_DEFAULTS, ...settings },
     );
     this.#running = this.room.run(this.#stop.signal);
   }
