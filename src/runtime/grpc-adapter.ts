@@ -36,9 +36,17 @@ interface WireError {
 
 /** Expected failures keep their code and sentence; everything else is reported here and told as nothing but INTERNAL. */
 export function wireError(error: unknown, onUnexpected: OnUnexpected): WireError {
-  if (error instanceof SpirlError) return { code: GRPC_STATUS[error.code], details: error.message };
+  if (error instanceof SpirlError) return { code: GRPC_STATUS[error.code], details: onOneHeader(error.message) };
   onUnexpected(error);
   return { code: status.INTERNAL, details: 'internal error' };
+}
+
+/** Longer sentences might not fit the header list that a client accepts, and would then arrive as another error. */
+const MAX_DETAILS = 8_192;
+
+/** grpc-js escapes the text and throws, in the middle of ending the call, when a half of a surrogate pair is in it. */
+function onOneHeader(text: string): string {
+  return text.slice(0, MAX_DETAILS).replace(/\p{Surrogate}/gu, '\uFFFD');
 }
 
 function contextOf(call: AnyCall): { context: CallContext; end: () => void } {

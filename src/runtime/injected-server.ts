@@ -38,6 +38,8 @@ export class InjectedServer {
 
   /** Hands over a connection. `peer` is what handlers see as `CallContext.peer`. */
   inject(socket: Socket, peer: object): void {
+    // Its `close` has been, or will be, told to nobody here.
+    if (socket.destroyed) return;
     const id = `conn:${++this.#count}`;
     this.#peers.set(id, peer);
     this.#sockets.add(socket);

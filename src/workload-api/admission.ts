@@ -25,8 +25,9 @@ export function admission(options: AdmissionOptions): ServerInterceptor {
   return (method, call) => {
     const ended = new AbortController();
     let giveBack = (): void => {};
-    const refuse = ({ code, message }: SpirlError): void =>
+    const refuse = ({ code, message }: SpirlError): void => {
       call.sendStatus({ code: GRPC_STATUS[code], details: message });
+    };
     const onReceiveMetadata = (metadata: Metadata, next: (metadata: Metadata) => void): void => {
       try {
         const { uid } = admitted((call.getAuthContext() as { peer?: Caller }).peer);
@@ -34,7 +35,8 @@ export function admission(options: AdmissionOptions): ServerInterceptor {
         if (options.needsHeader(method.path)) requireSecurityHeader(metadata);
       } catch (error) {
         if (!(error instanceof SpirlError)) throw error;
-        return refuse(error);
+        refuse(error);
+        return;
       }
       if (!method.requestStream) limitWait(options, ended.signal, refuse);
       next(metadata);

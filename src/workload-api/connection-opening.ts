@@ -1,9 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../runtime/clock.js';
-import { Http2Opening } from './http2-opening.js';
-
-/** `repair`: a raw path as `:authority` (grpc-java) is made acceptable. `as-is`: such requests are reset by the HTTP/2 library. */
-export type AuthorityHandling = 'repair' | 'as-is';
+import { Http2Opening, type AuthorityHandling } from './http2-opening.js';
 
 export interface OpeningOptions {
   readonly authority: AuthorityHandling;
@@ -17,11 +14,13 @@ export interface OpeningOptions {
  * put back into the socket. What is no HTTP/2, or sends nothing for `openingMs`, is closed.
  */
 export function openConnection(socket: Socket, options: OpeningOptions, handOver: () => void): void {
-  const opening = new Http2Opening();
+  const opening = new Http2Opening(options.authority);
   const done = new AbortController();
 
   const pass = (): void => {
     done.abort();
+    // Still flowing, the socket would drop what is put back into it.
+    socket.pause();
     socket.off('data', onData);
     socket.off('close', onClose);
     socket.unshift(opening.bytes);
@@ -31,7 +30,7 @@ export function openConnection(socket: Socket, options: OpeningOptions, handOver
     const { send, next } = opening.push(chunk);
     if (next === 'close') return void socket.destroy();
     for (const bytes of send) socket.write(bytes);
-    if (next === 'hand-over' || (options.authority === 'as-is' && opening.canHandOver)) pass();
+    if (next === 'hand-over') pass();
   };
   const onClose = (): void => done.abort();
 

@@ -41,7 +41,10 @@ interface HpackString {
 }
 
 function repairValue(value: HpackString): void {
-  if (value.huffman) return replaceSlashes(value.bytes);
+  if (value.huffman) {
+    replaceSlashes(value.bytes);
+    return;
+  }
   for (let at = 0; at < value.bytes.length; at++) {
     if (value.bytes[at] === SLASH) value.bytes[at] = HYPHEN;
   }

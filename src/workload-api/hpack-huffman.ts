@@ -3,10 +3,10 @@
  * longer than 15 bits. The code is canonical, so the lengths say it all. No other octet but NUL has a code this short.
  */
 const PRINTABLE = [
-  6, 10, 10, 12, 13, 6, 8, 11, 10, 10, 8, 11, 8, 6, 6, 6, 5, 5, 5, 6, 6, 6, 6, 6, 6, 6, 7, 8, 15, 6, 12, 10, 13, 6, 7, 7,
-  7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 8, 7, 8, 13, 0, 13, 14, 6, 15, 5, 6, 5, 6, 5, 6, 6, 6, 5, 7,
-  7, 6, 6, 6, 5, 6, 7, 6, 5, 5, 6, 7, 7, 7, 7, 7, 15, 11, 14, 13,
-] as const;
+  6, 10, 10, 12, 13, 6, 8, 11, 10, 10, 8, 11, 8, 6, 6, 6, 5, 5, 5, 6, 6, 6, 6, 6, 6, 6, 7, 8, 15, 6, 12, 10, 13, 6, 7,
+  7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 8, 7, 8, 13, 0, 13, 14, 6, 15, 5, 6, 5, 6, 5, 6, 6, 6,
+  5, 7, 7, 6, 6, 6, 5, 6, 7, 6, 5, 5, 6, 7, 7, 7, 7, 7, 15, 11, 14, 13,
+];
 const NUL_BITS = 13;
 const MAX_BITS = 15;
 const SPACE = 0x20;
@@ -43,7 +43,7 @@ function writeHyphen(coded: Buffer, from: number): void {
 const SYMBOLS: ReadonlyMap<number, number> = canonicalCodes();
 
 function canonicalCodes(): Map<number, number> {
-  const symbols = PRINTABLE.map((bits, index) => ({ symbol: SPACE + index, bits: bits as number }));
+  const symbols = PRINTABLE.map((bits, index) => ({ symbol: SPACE + index, bits }));
   const known = [{ symbol: 0, bits: NUL_BITS }, ...symbols].filter(({ bits }) => bits > 0);
   known.sort((a, b) => a.bits - b.bits || a.symbol - b.symbol);
   const codes = new Map<number, number>();

@@ -18,6 +18,9 @@ const PADDED = 0x8;
 const PRIORITY = 0x20;
 const EMPTY_SETTINGS = Buffer.from([0, 0, 0, SETTINGS, 0, 0, 0, 0, 0]);
 
+/** `repair`: a raw path as `:authority` (grpc-java) is made acceptable. `as-is`: such requests are reset by the HTTP/2 library. */
+export type AuthorityHandling = 'repair' | 'as-is';
+
 /** What to do after some more bytes: `send` first, then wait for more, hand the connection over, or close it. */
 export interface OpeningStep {
   readonly send: readonly Buffer[];
@@ -31,6 +34,7 @@ export interface OpeningStep {
  * its own SETTINGS were the first.
  */
 export class Http2Opening {
+  readonly #authority: AuthorityHandling;
   #bytes: Buffer = Buffer.alloc(0);
   /** Frames before this are complete and have been looked at. */
   #seen = PREFACE.length;
@@ -41,6 +45,11 @@ export class Http2Opening {
   #pings = 0;
   /** Offset and length of each part of the header block under way. */
   #fragments: { readonly at: number; readonly length: number }[] = [];
+
+  /** With `as-is` it ends with the preface. */
+  constructor(authority: AuthorityHandling) {
+    this.#authority = authority;
+  }
 
   /** What has to be given to the HTTP/2 library. */
   get bytes(): Buffer {
@@ -56,6 +65,7 @@ export class Http2Opening {
     this.#bytes = Buffer.concat([this.#bytes, chunk]);
     const known = Math.min(this.#bytes.length, PREFACE.length);
     if (this.#bytes.compare(PREFACE, 0, known, 0, known) !== 0) return { send: [], next: 'close' };
+    if (this.#authority === 'as-is') return { send: [], next: this.canHandOver ? 'hand-over' : 'wait' };
     const send: Buffer[] = [];
     const plausible = this.#walk(send);
     if (this.canHandOver && (this.#requested || !plausible)) return { send, next: 'hand-over' };

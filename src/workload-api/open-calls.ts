@@ -4,7 +4,7 @@ import { orAbort } from '../runtime/task-group.js';
 /** What a running call gets: a signal that ends with it, and a way to end it. */
 export interface OpenCall {
   readonly signal: AbortSignal;
-  fail(error: unknown): void;
+  readonly fail: (error: unknown) => void;
 }
 
 /** All calls being served, so that they can be ended together. */

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import type { PeerProcess } from '../domain/peer-process.js';
 import type { Clock } from '../runtime/clock.js';
@@ -60,8 +61,11 @@ export class PeerRegistry {
     return this.#sockets.size;
   }
 
-  closeAll(): void {
+  /** Closes every connection; resolves when each has given back what it held. */
+  async closeAll(): Promise<void> {
+    const closed = [...this.#sockets].map((socket) => once(socket, 'close'));
     for (const socket of this.#sockets) socket.destroy();
+    await Promise.all(closed);
   }
 
   #hold(socket: Socket, release: () => void): void {

@@ -1,0 +1,135 @@
+import type { ServiceDefinition } from '@grpc/grpc-js';
+import type { JwtSvid, X509Svid } from '../domain/svid.js';
+import { jwksOf, type TrustBundle } from '../domain/trust-bundle.js';
+import type { X509Context } from '../domain/x509-context.js';
+import { loadService } from '../runtime/load-proto.js';
+import type { BundleSet } from './bundle-source.js';
+import { structOf } from './struct-message.js';
+
+export const SERVICE = 'SpiffeWorkloadAPI';
+
+/** `JWTSVIDRequest` */
+export interface JwtSvidRequestMessage {
+  readonly audience: readonly string[];
+  /** Empty when not given. */
+  readonly spiffeId: string;
+}
+
+/** `ValidateJWTSVIDRequest` */
+export interface ValidateRequestMessage {
+  readonly audience: string;
+  readonly svid: string;
+}
+
+/** A request whose bytes are no message of the expected type. */
+export const MALFORMED = Object.freeze({ malformed: true });
+
+/** Requests without fields; grpc-js takes a falsy value for a missing message. */
+const EMPTY = Object.freeze({});
+
+let published: ServiceDefinition | undefined;
+
+/** The published service; loaded at first use. */
+function schema(): ServiceDefinition {
+  published ??= loadService('spiffe/workload.proto', SERVICE).definition;
+  return published;
+}
+
+/** The service as served: answers are bytes made by the functions below, so that one encoding goes out on many streams. */
+export function workloadApiDefinition(): ServiceDefinition {
+  const methods = Object.entries(schema()).map(([name, method]) => {
+    const requestDeserialize = method.responseStream ? () => EMPTY : lenient(method.requestDeserialize);
+    return [name, { ...method, requestDeserialize, responseSerialize: (bytes: Buffer) => bytes }];
+  });
+  return Object.fromEntries(methods) as ServiceDefinition;
+}
+
+function lenient(decode: (bytes: Buffer) => unknown): (bytes: Buffer) => unknown {
+  return (bytes) => {
+    try {
+      return decode(bytes);
+    } catch {
+      return MALFORMED;
+    }
+  };
+}
+
+function encode(method: string, message: object): Buffer {
+  const found = schema()[method];
+  if (found === undefined) throw new Error(`no method ${method}`);
+  return found.responseSerialize(message);
+}
+
+/** Runs `make` once per object; the result lives as long as the object. */
+function once<K extends object>(make: (key: K) => Buffer): (key: K) => Buffer {
+  const made = new WeakMap<K, Buffer>();
+  return (key) => {
+    const bytes = made.get(key) ?? make(key);
+    made.set(key, bytes);
+    return bytes;
+  };
+}
+
+/** `X509SVIDResponse`, encoded once per context. */
+export const encodeX509Context: (context: X509Context) => Buffer = once(({ svids, bundle, federatedBundles }) => {
+  const authorities = x509Bytes(bundle);
+  const hints = uniqueHints(svids);
+  return encode('FetchX509SVID', {
+    svids: svids.map((svid, index) => x509SvidMessage(svid, authorities, hints[index] ?? '')),
+    federatedBundles: byTrustDomain(federatedBundles, x509Bytes),
+  });
+});
+
+/** `X509BundlesResponse`, encoded once per set. */
+export const encodeX509Bundles: (set: BundleSet) => Buffer = once(({ bundles }) =>
+  encode('FetchX509Bundles', { bundles: byTrustDomain(bundles, x509Bytes) }),
+);
+
+/** `JWTBundlesResponse`, encoded once per set. */
+export const encodeJwtBundles: (set: BundleSet) => Buffer = once(({ bundles }) =>
+  encode('FetchJWTBundles', {
+    bundles: byTrustDomain(bundles, (bundle) => Buffer.from(JSON.stringify(jwksOf(bundle)))),
+  }),
+);
+
+/** `JWTSVIDResponse` */
+export function encodeJwtSvids(svids: readonly JwtSvid[]): Buffer {
+  const hints = uniqueHints(svids);
+  return encode('FetchJWTSVID', {
+    svids: svids.map(({ spiffeId, token }, index) => ({
+      spiffeId: spiffeId.toString(),
+      svid: token,
+      hint: hints[index],
+    })),
+  });
+}
+
+/** `ValidateJWTSVIDResponse` */
+export function encodeValidated(spiffeId: string, claims: Readonly<Record<string, unknown>>): Buffer {
+  return encode('ValidateJWTSVID', { spiffeId, claims: structOf(claims) });
+}
+
+function x509SvidMessage(svid: X509Svid, authorities: Buffer, hint: string): object {
+  return {
+    spiffeId: svid.spiffeId.toString(),
+    x509Svid: Buffer.concat(svid.chain),
+    x509SvidKey: svid.privateKey,
+    bundle: authorities,
+    hint,
+  };
+}
+
+/** WA 5.2.1: a hint that is not empty stands once in a response; clients take the first. */
+function uniqueHints(svids: readonly { readonly hint: string }[]): readonly string[] {
+  return svids.map(({ hint }, index) => (svids.findIndex((svid) => svid.hint === hint) === index ? hint : ''));
+}
+
+function x509Bytes({ x509Authorities }: TrustBundle): Buffer {
+  return Buffer.concat(x509Authorities.map(({ certificate }) => certificate));
+}
+
+/** Keyed by the trust domain's SPIFFE ID and in its order, so that equal content has equal bytes. */
+function byTrustDomain(bundles: readonly TrustBundle[], bytesOf: (bundle: TrustBundle) => Buffer): object {
+  const entries = bundles.map((bundle) => [`spiffe://${bundle.trustDomain}`, bytesOf(bundle)] as const);
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}

@@ -1,0 +1,177 @@
+import type { Socket } from 'node:net';
+import type { ServerInterceptor } from '@grpc/grpc-js';
+import type { Clock } from '../runtime/clock.js';
+import { SpirlError } from '../runtime/errors.js';
+import type { OnUnexpected } from '../runtime/grpc-adapter.js';
+import { InjectedServer } from '../runtime/injected-server.js';
+import type { Logger } from '../runtime/logger.js';
+import { aborted } from '../runtime/task-group.js';
+import { UnixListener } from '../runtime/unix-listener.js';
+import { admission } from './admission.js';
+import { openConnection } from './connection-opening.js';
+import type { AuthorityHandling } from './http2-opening.js';
+import { SERVICE, workloadApiDefinition } from './messages.js';
+import { OpenCalls } from './open-calls.js';
+import { PeerRegistry } from './peer-registry.js';
+import { workloadApiMethods, type WorkloadApiSources } from './pipeline.js';
+import { PushQueue } from './push-queue.js';
+import { addReflection } from './reflection.js';
+import { UidQuota } from './uid-quota.js';
+
+/** Limits that keep one caller from taking what others need. Times in milliseconds. */
+export interface WorkloadApiLimits {
+  readonly connectionsPerUid: number;
+  /** Open calls, streams included. */
+  readonly streamsPerUid: number;
+  readonly attestationsPerUid: number;
+  readonly streamsPerConnection: number;
+  /** How long a connection may take to become an HTTP/2 connection with a first request. */
+  readonly openingMs: number;
+  /** How long a call may take to send its request. */
+  readonly requestMs: number;
+  /** A client that does not answer a ping sent after `keepaliveMs` of silence within `keepaliveTimeoutMs` is gone. */
+  readonly keepaliveMs: number;
+  readonly keepaliveTimeoutMs: number;
+  /** A connection without any call is closed after this time; clients connect again when they need to. */
+  readonly idleMs: number;
+}
+
+export const DEFAULT_LIMITS: WorkloadApiLimits = {
+  connectionsPerUid: 1_024,
+  streamsPerUid: 4_096,
+  attestationsPerUid: 512,
+  streamsPerConnection: 100,
+  openingMs: 10_000,
+  requestMs: 10_000,
+  keepaliveMs: 30_000,
+  keepaliveTimeoutMs: 20_000,
+  idleMs: 600_000,
+};
+
+/** Requests are an audience list or a token. */
+const MAX_REQUEST_BYTES = 64 * 1024;
+/** How long ended streams may take to reach their clients at stop. */
+const GRACE_MS = 1_000;
+
+export interface WorkloadApiOptions {
+  readonly socketPath: string;
+  readonly sources: WorkloadApiSources;
+  readonly clock: Clock;
+  /** The agent's; lines go to its `endpoints`. */
+  readonly logger: Logger;
+  readonly onUnexpected: OnUnexpected;
+  readonly limits?: Partial<WorkloadApiLimits>;
+  /** Default `repair`. */
+  readonly authority?: AuthorityHandling;
+  /** Applied to every call; refusals of this room pass through them. */
+  readonly interceptors?: readonly ServerInterceptor[];
+}
+
+export interface WorkloadApi {
+  /** Serves until `signal` aborts, then ends every stream with UNAVAILABLE. Throws INVALID_CONFIG when it cannot listen. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Resolves once clients can connect. */
+  readonly listening: Promise<void>;
+  /** Calls being served. */
+  readonly openCalls: number;
+  /** Open connections. */
+  readonly connections: number;
+}
+
+/** The SPIFFE Workload API on a Unix socket that everybody on the node may connect to. */
+export function createWorkloadApi(options: WorkloadApiOptions): WorkloadApi {
+  return new SocketWorkloadApi(options);
+}
+
+class SocketWorkloadApi implements WorkloadApi {
+  readonly #options: WorkloadApiOptions;
+  readonly #limits: WorkloadApiLimits;
+  readonly #log: Logger;
+  readonly #calls = new OpenCalls();
+  readonly #peers: PeerRegistry;
+  readonly #server: InjectedServer;
+  #ready = (): void => {};
+  readonly listening = new Promise<void>((resolve) => {
+    this.#ready = resolve;
+  });
+
+  constructor(options: WorkloadApiOptions) {
+    this.#options = options;
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#log = options.logger.named('endpoints');
+    this.#peers = new PeerRegistry(this.#limits.connectionsPerUid, options.clock);
+    this.#server = this.#createServer();
+  }
+
+  get openCalls(): number {
+    return this.#calls.size;
+  }
+
+  get connections(): number {
+    return this.#peers.size;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { socketPath, clock } = this.#options;
+    const listener = new UnixListener({
+      path: socketPath,
+      mode: 0o777,
+      directoryMode: 0o755,
+      onConnection: (socket) => this.#accept(socket),
+      onAcceptError: (error) => this.#log.warn('Connection not accepted', { error: error.message }),
+    });
+    await listener.listen();
+    this.#log.info('Serving Workload API', { socket: socketPath });
+    this.#ready();
+    try {
+      await aborted(signal);
+    } finally {
+      await listener.close();
+      this.#calls.stop(new SpirlError('UNAVAILABLE', 'the agent is shutting down'));
+      await this.#server.shutdown(GRACE_MS, clock);
+      await this.#peers.closeAll();
+      this.#log.info('Stopped serving Workload API', { socket: socketPath });
+    }
+  }
+
+  #accept(socket: Socket): void {
+    const { authority = 'repair', clock } = this.#options;
+    try {
+      const caller = this.#peers.admit(socket);
+      openConnection(socket, { authority, openingMs: this.#limits.openingMs, clock }, () =>
+        this.#server.inject(socket, caller),
+      );
+    } catch (error) {
+      socket.destroy();
+      if (error instanceof SpirlError) this.#log.debug('Connection refused', { reason: error.message });
+      else this.#options.onUnexpected(error);
+    }
+  }
+
+  #createServer(): InjectedServer {
+    const { sources, clock, onUnexpected, interceptors = [] } = this.#options;
+    const { streamsPerUid, attestationsPerUid, requestMs } = this.#limits;
+    const admitted = admission({
+      streams: new UidQuota('open calls', streamsPerUid),
+      requestMs,
+      clock,
+      needsHeader: (path) => path.startsWith(`/${SERVICE}/`),
+    });
+    const server = new InjectedServer({
+      // Refusals go out through the interceptors before it, so that they are observed too.
+      interceptors: [...interceptors, admitted],
+      channelOptions: {
+        'grpc.max_receive_message_length': MAX_REQUEST_BYTES,
+        'grpc.max_concurrent_streams': this.#limits.streamsPerConnection,
+        'grpc.keepalive_time_ms': this.#limits.keepaliveMs,
+        'grpc.keepalive_timeout_ms': this.#limits.keepaliveTimeoutMs,
+        'grpc.max_connection_idle_ms': this.#limits.idleMs,
+      },
+    });
+    const attestations = new UidQuota('attestations under way', attestationsPerUid);
+    const parts = { sources, attestations, calls: this.#calls, pushes: new PushQueue(), clock, onUnexpected };
+    server.grpc.addService(workloadApiDefinition(), workloadApiMethods(parts));
+    addReflection(server.grpc);
+    return server;
+  }
+}
