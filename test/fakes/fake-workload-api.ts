@@ -11,10 +11,9 @@ import {
   type ServerWritableStream,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
-import { ReflectionService } from '@grpc/reflection';
 import { createLocalJWKSet, jwtVerify } from 'jose';
-import { loadService, protoRoot } from '../../src/runtime/load-proto.js';
+import { addReflectionOf } from '../../src/runtime/grpc-reflection.js';
+import { loadService } from '../../src/runtime/load-proto.js';
 import { TestAuthority, type IssuedSvid } from './test-authority.js';
 
 /** What a fake endpoint does wrong on purpose, so that a suite can show that it notices. */
@@ -83,10 +82,7 @@ export class FakeWorkloadApi {
   async #listen(): Promise<void> {
     const { definition } = loadService('spiffe/workload.proto', 'SpiffeWorkloadAPI');
     this.#server.addService(definition, this.#handlers());
-    if (!this.#faults.has('has no reflection')) {
-      const description = loadSync('spiffe/workload.proto', { includeDirs: [protoRoot] });
-      withProperNames(new ReflectionService(description)).addToServer(this.#server);
-    }
+    if (!this.#faults.has('has no reflection')) addReflectionOf('spiffe/workload.proto', this.#server);
     await new Promise<void>((resolve, reject) => {
       this.#server.bindAsync(`unix:${this.socketPath}`, ServerCredentials.createInsecure(), (error) =>
         error === null ? resolve() : reject(error),
@@ -186,23 +182,6 @@ export class FakeWorkloadApi {
       );
     };
   }
-}
-
-/** The package lists what has no package as `.Name`; callers ask for `Name`. */
-function withProperNames(service: ReflectionService): ReflectionService {
-  const indexes = service as unknown as Record<
-    'v1' | 'v1Alpha',
-    Record<'symbols' | 'services', Record<string, unknown>>
-  >;
-  for (const { symbols, services } of [indexes.v1, indexes.v1Alpha]) {
-    for (const index of [symbols, services]) {
-      for (const name of Object.keys(index).filter((key) => key.startsWith('.'))) {
-        index[name.slice(1)] = index[name];
-        Reflect.deleteProperty(index, name);
-      }
-    }
-  }
-  return service;
 }
 
 function refused(code: status, details: string): Error {

@@ -41,11 +41,20 @@ async fn fetch(audience: &str) -> Result<(), Box<dyn Error>> {
 async fn watch(count: usize) -> Result<(), Box<dyn Error>> {
     let source = X509Source::new().await?;
     let mut updates = source.updated();
-    for seen in 1..=count {
-        x509_line("update", source.svid()?.as_ref())?;
-        if seen < count {
-            updates.changed().await?;
+    let mut last = Vec::new();
+    let mut seen = 0;
+    loop {
+        // The source also tells of the update that it began with.
+        let svid = source.svid()?;
+        if svid.leaf().as_bytes() != last {
+            last = svid.leaf().as_bytes().to_vec();
+            x509_line("update", svid.as_ref())?;
+            seen += 1;
         }
+        if seen == count {
+            break;
+        }
+        updates.changed().await?;
     }
     Ok(())
 }
