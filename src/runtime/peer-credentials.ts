@@ -18,16 +18,18 @@ export interface SocketPeer {
 
 type Getsockopt = (fd: number, level: number, name: number, value: Buffer, length: Uint32Array) => number;
 type Syscall = (number: number, a: number, b: number, c: number, d: number) => number;
+type Flock = (fd: number, operation: number) => number;
 
-let native: { getsockopt: Getsockopt; syscall: Syscall } | undefined;
+let native: { getsockopt: Getsockopt; syscall: Syscall; flock: Flock } | undefined;
 
 /** The C functions, looked up at first use so that importing this module has no side effect. */
-function libc(): { getsockopt: Getsockopt; syscall: Syscall } {
+function libc(): { getsockopt: Getsockopt; syscall: Syscall; flock: Flock } {
   if (native === undefined) {
     const self = koffi.load(null);
     native = {
       getsockopt: self.func('int getsockopt(int, int, int, void *, uint32_t *)') as unknown as Getsockopt,
       syscall: self.func('long syscall(long, int, int, intptr_t, int)') as unknown as Syscall,
+      flock: self.func('int flock(int, int)') as unknown as Flock,
     };
   }
   return native;
@@ -65,4 +67,12 @@ export function peerPidfd(socket: Socket): number | undefined {
 /** Whether the process behind a pidfd still lives. */
 export function isAlive(pidfd: number): boolean {
   return libc().syscall(SYS_PIDFD_SEND_SIGNAL, pidfd, 0, 0, 0) === 0;
+}
+
+/** LOCK_EX | LOCK_NB */
+const LOCK_EXCLUSIVE_NOW = 6;
+
+/** flock: locks an open file for this descriptor until it is closed or the process ends. False: another descriptor has it. */
+export function tryLock(fd: number): boolean {
+  return libc().flock(fd, LOCK_EXCLUSIVE_NOW) === 0;
 }

@@ -1,26 +1,13 @@
-import { open } from 'node:fs/promises';
+import { open, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import koffi from 'koffi';
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
-
-const LOCK_EX = 2;
-const LOCK_NB = 4;
+import { tryLock } from 'spirl-agent/runtime/peer-credentials.js';
 
 export interface DirectoryLock {
   release(): Promise<void>;
 }
 
 export type LockDirectory = (directory: string) => Promise<DirectoryLock>;
-
-type Flock = (fd: number, operation: number) => number;
-
-let native: Flock | undefined;
-
-/** Looked up at first use so that importing this module has no side effect. */
-function flock(fd: number, operation: number): number {
-  native ??= koffi.load(null).func('int flock(int, int)') as unknown as Flock;
-  return native(fd, operation);
-}
 
 /**
  * Takes `<directory>/lock` for this process. The kernel lets go of it when the process ends, however it ends, so a lock file
@@ -29,7 +16,7 @@ function flock(fd: number, operation: number): number {
 export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   const handle = await open(join(directory, 'lock'), 'a+', 0o600);
   try {
-    if (flock(handle.fd, LOCK_EX | LOCK_NB) !== 0) {
+    if (!tryLock(handle.fd)) {
       const holder = (await handle.readFile('utf8')).trim();
       throw new SpirlError(
         'STORE_FAILED',
@@ -37,15 +24,11 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
       );
     }
     await handle.truncate(0);
-    await handle.writeFile(`${pidOfThisProcess()}\n`);
+    // The kernel's word for this process: only `main.ts` files read `process`.
+    await handle.writeFile(`${await readlink('/proc/self')}\n`);
   } catch (error) {
     await handle.close();
     throw error;
   }
   return { release: () => handle.close() };
-}
-
-/** Read from the kernel: only `main.ts` files read `process`. */
-function pidOfThisProcess(): number {
-  return (koffi.load(null).func('int getpid()') as unknown as () => number)();
 }
