@@ -11,24 +11,25 @@ export class MemoryRecordStore implements RecordStore {
     return Promise.resolve(record && { value: JSON.parse(record.text) as unknown, version: record.version });
   }
 
-  async write(name: string, value: unknown, expected: string | undefined): Promise<string> {
-    await this.#expect(name, expected);
-    const version = String(++this.#count);
-    this.#records.set(name, { text: JSON.stringify(value), version });
-    return version;
+  write(name: string, value: unknown, expected: string | undefined): Promise<string> {
+    return this.#ifExpected(name, expected, () => {
+      const version = String(++this.#count);
+      this.#records.set(name, { text: JSON.stringify(value), version });
+      return version;
+    });
   }
 
-  async remove(name: string, expected: string): Promise<void> {
-    await this.#expect(name, expected);
-    this.#records.delete(name);
+  remove(name: string, expected: string): Promise<void> {
+    return this.#ifExpected(name, expected, () => void this.#records.delete(name));
   }
 
   list(prefix: string): Promise<readonly string[]> {
     return Promise.resolve([...this.#records.keys()].filter((name) => name.startsWith(prefix)).sort());
   }
 
-  #expect(name: string, expected: string | undefined): Promise<void> {
-    if (this.#records.get(name)?.version === expected) return Promise.resolve();
+  /** Compares and swaps without a turn of the event loop between. */
+  #ifExpected<T>(name: string, expected: string | undefined, swap: () => T): Promise<T> {
+    if (this.#records.get(name)?.version === expected) return Promise.resolve(swap());
     return Promise.reject(new SpirlError('VERSION_MISMATCH', `${name} has changed`));
   }
 }

@@ -1,0 +1,97 @@
+import { once } from 'node:events';
+import { connect as connectTcp } from 'node:net';
+import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import { status } from '@grpc/grpc-js';
+import test from 'ava';
+import { AGENT_LISTENER_LIMITS } from '../../../server-stub/src/api/agent-listener.js';
+import { hasCode } from '../../../src/runtime/errors.js';
+import { endpointStorage, startAgentsEndpoint, type AgentsEndpoint } from '../../fakes/agents-endpoint.js';
+import { callStatus, rawConnection } from '../../fakes/raw-agent.js';
+import { ShiftedClock } from '../../fakes/shifted-clock.js';
+import { until } from '../../fakes/test-agent.js';
+
+async function tls(server: AgentsEndpoint, options: ConnectionOptions = {}): Promise<TLSSocket> {
+  const socket = connect({
+    host: '127.0.0.1',
+    port: server.port,
+    servername: 'localhost',
+    ca: server.sessionCa.bootstrapPem(),
+    ALPNProtocols: ['h2'],
+    ...options,
+  });
+  socket.on('error', () => {});
+  await new Promise<void>((resolve) => socket.once('secureConnect', resolve).once('close', () => resolve()));
+  // Unread bytes would hide the end.
+  socket.resume();
+  return socket;
+}
+
+test('only TLS 1.3 with h2 is spoken', async (t) => {
+  const server = await startAgentsEndpoint(endpointStorage());
+  t.is((await tls(server)).getProtocol(), 'TLSv1.3');
+  t.true((await tls(server, { maxVersion: 'TLSv1.2' })).destroyed);
+  t.true((await tls(server, { ALPNProtocols: ['http/1.1'] })).destroyed);
+  const without = await tls(server, { ALPNProtocols: [] });
+  await until(() => without.closed);
+  t.is(server.listener.grpc.connections, 1);
+  await server.stop();
+});
+
+test('no TLS session is resumed', async (t) => {
+  const server = await startAgentsEndpoint(endpointStorage());
+  const first = await tls(server);
+  let session: Buffer | undefined;
+  first.on('session', (ticket) => (session = ticket));
+  const settings = once(first, 'data');
+  await settings;
+  const second = await tls(server, session === undefined ? {} : { session });
+  t.false(second.isSessionReused());
+  await server.stop();
+});
+
+test('a renewed endpoint certificate is shown to new connections, and old ones live on', async (t) => {
+  const clock = new ShiftedClock();
+  const server = await startAgentsEndpoint(endpointStorage({ clock }));
+  const before = await tls(server);
+  clock.shiftMs = 16 * 86_400_000;
+  await server.endpoint.renewIfDue();
+  // Its notBefore lies in what the client thinks is the future; that is not what is tested.
+  const after = await tls(server, { rejectUnauthorized: false });
+  t.not(after.getPeerCertificate().fingerprint256, before.getPeerCertificate().fingerprint256);
+  t.is(after.getPeerCertificate().subjectaltname, before.getPeerCertificate().subjectaltname);
+  t.false(before.destroyed);
+  await server.stop();
+});
+
+test('a connection that does not log in is closed after its time; a session is not', async (t) => {
+  const limits = { ...AGENT_LISTENER_LIMITS, anonymousMs: 100 };
+  const server = await startAgentsEndpoint(endpointStorage({ limits }));
+  const socket = await tls(server);
+  await until(() => socket.closed);
+  await until(() => server.listener.grpc.connections === 0);
+  t.pass();
+  await server.stop();
+});
+
+test('connections and handshakes have limits; what is refused harms nobody', async (t) => {
+  const limits = { ...AGENT_LISTENER_LIMITS, handshakes: 2, handshakeMs: 300 };
+  const server = await startAgentsEndpoint(endpointStorage({ limits }));
+  const silent = [1, 2, 3].map(() => connectTcp(server.port, '127.0.0.1').on('error', () => {}));
+  await until(() => silent.filter((socket) => socket.closed).length === 1);
+  await until(() => silent.every((socket) => socket.closed));
+  const nonsense = connectTcp(server.port, '127.0.0.1').on('error', () => {});
+  nonsense.write('GET / HTTP/1.1\r\n\r\n');
+  await until(() => nonsense.closed);
+  const connection = rawConnection(server);
+  t.is((await callStatus(connection.sessionApi, 'Renew', {})).code, status.UNAUTHENTICATED);
+  connection.retire();
+  await server.stop();
+});
+
+test('a port that is taken is said so', async (t) => {
+  const server = await startAgentsEndpoint(endpointStorage());
+  const error = await t.throwsAsync(startAgentsEndpoint(endpointStorage(), server.port));
+  t.true(hasCode(error, 'UNAVAILABLE'));
+  t.is(error.message, `cannot listen for agents on 127.0.0.1:${server.port}: EADDRINUSE`);
+  await server.stop();
+});
