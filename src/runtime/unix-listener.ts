@@ -71,7 +71,7 @@ export class UnixListener {
 
   /** Binds in a directory that only we can enter, so that no moment exists in which the socket has another mode or name. */
   async #bind(path: string, mode: number): Promise<void> {
-    const room = await mkdtemp(join(dirname(path), '.'));
+    const room = await mkdtemp(`${dirname(path)}/.`);
     const directory = await open(room);
     try {
       const bound = join(room, 's');
