@@ -1,22 +1,50 @@
 import type { Clock } from 'spirl-agent/runtime/clock.js';
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
+import { createAwsPcaIssuer, type AwsPcaSettings } from './aws-pca/aws-pca-issuer.js';
+import { createDiskIssuer, type DiskSettings } from './disk/disk-issuer.js';
 import { createSelfSigned } from './self-signed.js';
 import type { UpstreamAuthority } from './upstream-authority.js';
+import { upstreamFromIssuer } from './upstream-from-issuer.js';
+import type { UpstreamParts } from './upstream-parts.js';
+import { readUpstreamSection, type UpstreamChoice } from './upstream-section.js';
+import { createWebhookIssuer, type WebhookSettings } from './webhook/webhook-issuer.js';
 
-type Factory = (parts: { readonly clock: Clock }) => UpstreamAuthority;
+/** Every upstream authority, by the name that the section UpstreamAuthority gives it. */
+export const UPSTREAM_AUTHORITIES = {
+  selfSigned: (_settings: undefined, parts: UpstreamParts) => createSelfSigned(parts),
+  awsPca: (settings: AwsPcaSettings, parts: UpstreamParts) =>
+    upstreamFromIssuer(createAwsPcaIssuer(settings, parts), parts.clock),
+  disk: (settings: DiskSettings, parts: UpstreamParts) =>
+    upstreamFromIssuer(createDiskIssuer(settings, parts), parts.clock),
+  webhook: (settings: WebhookSettings, parts: UpstreamParts) =>
+    upstreamFromIssuer(createWebhookIssuer(settings, parts), parts.clock),
+} as const satisfies Record<UpstreamChoice['use'], (settings: never, parts: UpstreamParts) => UpstreamAuthority>;
 
-/** Every upstream authority that can be configured, by the name the `UpstreamAuthority` section gives it. */
-export const UPSTREAM_AUTHORITIES = { selfSigned: createSelfSigned } as const satisfies Record<string, Factory>;
-
-/** The one that the configuration names. Throws INVALID_CONFIG for one that does not exist (yet). */
-export function createUpstreamAuthority(name: string, parts: { readonly clock: Clock }): UpstreamAuthority {
-  if (!isKnown(name)) {
-    const known = Object.keys(UPSTREAM_AUTHORITIES).join(', ');
-    throw new SpirlError('INVALID_CONFIG', `upstream authority ${name} is not available in this version (${known})`);
-  }
-  return UPSTREAM_AUTHORITIES[name](parts);
+/**
+ * The upstream authority that the section UpstreamAuthority names at the moment a CA is wanted: a new section counts from
+ * the next rotation on. `spec` is the section's, undefined when there is none.
+ */
+export function createConfiguredUpstream(parts: UpstreamParts, spec: () => unknown): UpstreamAuthority {
+  return {
+    mintCa: async (request, signal) => chosen(readUpstreamSection(spec(), parts), parts).mintCa(request, signal),
+  };
 }
 
-function isKnown(name: string): name is keyof typeof UPSTREAM_AUTHORITIES {
-  return Object.hasOwn(UPSTREAM_AUTHORITIES, name);
+function chosen(choice: UpstreamChoice, parts: UpstreamParts): UpstreamAuthority {
+  switch (choice.use) {
+    case 'selfSigned':
+      return UPSTREAM_AUTHORITIES.selfSigned(undefined, parts);
+    case 'awsPca':
+      return UPSTREAM_AUTHORITIES.awsPca(choice.settings, parts);
+    case 'disk':
+      return UPSTREAM_AUTHORITIES.disk(choice.settings, parts);
+    case 'webhook':
+      return UPSTREAM_AUTHORITIES.webhook(choice.settings, parts);
+  }
+}
+
+/** The authority of a server that has no section UpstreamAuthority. Throws INVALID_CONFIG for any other name. */
+export function createUpstreamAuthority(name: string, parts: { readonly clock: Clock }): UpstreamAuthority {
+  if (name === 'selfSigned') return createSelfSigned(parts);
+  throw new SpirlError('INVALID_CONFIG', `upstream authority ${name} needs settings: a section UpstreamAuthority`);
 }

@@ -1,0 +1,43 @@
+import type { Latest } from 'spirl-agent/runtime/latest.js';
+import type { LogFields, Logger } from 'spirl-agent/runtime/logger.js';
+import type { Keyset, SigningState } from '../domain/keyset.js';
+import { isSelfSigned, pathLengthOf, readCertificate } from './chain-certificate.js';
+
+/** What a keyset's CA certificate says of itself, for a log line. */
+export function caFields({ id, state, caCertificate }: Keyset): LogFields {
+  const certificate = readCertificate(caCertificate);
+  const { parsed, node, notAfter } = certificate;
+  return {
+    keyset: id,
+    state,
+    subject: parsed.subject,
+    serial: node.serialNumber.toLowerCase(),
+    issuer: parsed.issuer,
+    expiry: new Date(notAfter).toISOString(),
+    pathlen: pathLengthOf(certificate),
+  };
+}
+
+/** Tells which CA certificates there are: all of them at the start, then each new one, and each that begins to sign. */
+export function logCaCertificates(state: Latest<SigningState>, logger: Logger, signal: AbortSignal): void {
+  const told = new Set<string>();
+  state.subscribe(({ ring }) => {
+    // Oldest first, as they came.
+    for (const keyset of [...ring.keysets].reverse()) {
+      const what = `${keyset.id} ${keyset.state === 'ACTIVE' ? 'in use' : 'known'}`;
+      const isNews = keyset.state === 'ACTIVE' || !told.has(`${keyset.id} in use`);
+      if (told.has(what) || !isNews) continue;
+      told.add(what);
+      logger.info(sentence(keyset), caFields(keyset));
+    }
+    const living = new Set(ring.keysets.map(({ id }) => id));
+    for (const what of told) if (!living.has(what.split(' ')[0] ?? '')) told.delete(what);
+  }, signal);
+}
+
+function sentence({ state, caCertificate }: Keyset): string {
+  const kind = isSelfSigned(readCertificate(caCertificate))
+    ? 'Self-signed CA certificate'
+    : 'Intermediate CA certificate';
+  return `${kind} ${state === 'ACTIVE' ? 'in use' : 'held'}`;
+}

@@ -1,0 +1,28 @@
+/**
+ * Why a webhook must not be called; undefined when it may. `hosts` are those that the server's own configuration declares,
+ * each a host (any port) or `host:port`.
+ */
+export function hostProblem(webhookURL: string, hosts: readonly string[]): string | undefined {
+  const url = parsed(webhookURL);
+  if (url === undefined) return 'a URL is expected';
+  if (url.protocol !== 'https:') return 'an https URL is expected';
+  if (url.username !== '' || url.password !== '') return 'a URL without user name and password is expected';
+  if (url.search !== '' || url.hash !== '') return 'a URL without query and fragment is expected';
+  const host = url.hostname.replace(/^\[|\]$/g, '').toLowerCase();
+  const port = url.port === '' ? '443' : url.port;
+  const allowed = hosts.some((entry) => {
+    const declared = entry.toLowerCase().replace(/\.$/, '');
+    return declared === host || declared === `${host}:${port}`;
+  });
+  if (allowed) return undefined;
+  const known = hosts.length === 0 ? 'none is declared' : `declared: ${hosts.join(', ')}`;
+  return `a host that the server's own configuration declares is expected (extensions.webhookHosts; ${known})`;
+}
+
+function parsed(text: string): URL | undefined {
+  try {
+    return new URL(text);
+  } catch {
+    return undefined;
+  }
+}
