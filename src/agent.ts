@@ -8,19 +8,20 @@ import type { AgentConfig } from './config/agent-config.js';
 import { createRedaction } from './identity/redaction.js';
 import { openIssuerClient, type IssuerClient } from './issuer-client/issuer-client.js';
 import { clusterKeyEvidence } from './issuer-client/node-evidence.js';
+import type { KeysetState } from './domain/keyset-state.js';
 import type { Clock } from './runtime/clock.js';
 import { openHttpEndpoint, type Readiness } from './runtime/http-endpoint.js';
 import type { Logger } from './runtime/logger.js';
+import { runReadyChecker } from './runtime/ready-checker.js';
 import { observeRpcs } from './runtime/rpc-observer.js';
 import { runTasks } from './runtime/task-group.js';
-import { createSvidRoom } from './svid/svid-room.js';
-import { UID_LIMITS } from './svid/uid-limits.js';
+import { createSvidRoom, SVID_DEFAULTS, type SvidRoom } from './svid/svid-room.js';
 import { AgentMetrics, collectProcessMetrics } from './telemetry/metrics.js';
 import type { WorkloadApiSources } from './workload-api/pipeline.js';
 import { createWorkloadApi, type WorkloadApi } from './workload-api/workload-api.js';
 
-/** After a change of the issuance policy the server is asked after a random wait of at most this, so that a fleet spreads. */
-const POLICY_DELAY_MAX_MS = 2_000;
+/** Asking what a changed policy means is cheap and nothing is signed for it; what is then issued anew goes through the gate. */
+const POLICY_DELAY_MAX_MS = 50;
 const ACCOUNT_FILES = { passwd: '/etc/passwd', group: '/etc/group' };
 const SPECIFIED_TAINT_DELAY_MS = 60_000;
 
@@ -68,13 +69,13 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
       agentId: () => server.agentId() ?? 'not logged in yet',
     },
     {
+      ...SVID_DEFAULTS,
       taintDelayMaxMs: lab.taintDelayMax,
       policyDelayMaxMs: POLICY_DELAY_MAX_MS,
       sharing: agent.svid.sharing,
       maxIdentities: agent.svid.cacheSize,
       maxJwtSvids: agent.jwt.cacheSize,
       maxJwtSvidsPerUid: agent.jwt.audiencesPerUid,
-      jwtUidLimits: UID_LIMITS,
     },
   );
   const workloadApi = createWorkloadApi({
@@ -91,7 +92,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     interceptors: [observeRpcs(metrics, clock)],
   });
 
-  watchLevels(metrics, server, workloadApi);
+  watchLevels(metrics, server, svids, workloadApi);
   if (telemetry.enabled) collectProcessMetrics(registry);
   const http = await openHttpEndpoint(metricsAPI, {
     readiness: () => readiness(server),
@@ -103,10 +104,10 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     metrics.identify(bundles[0]?.trustDomain ?? '', deployments[0]?.deploymentId ?? '');
   }, signal);
 
-  await runTasks(
-    [server, svids, workloadApi, http].map((part) => (stop: AbortSignal) => part.run(stop)),
-    signal,
-  );
+  const rooms = [server, svids, workloadApi, http].map((part) => (stop: AbortSignal) => part.run(stop));
+  const ready = (stop: AbortSignal): Promise<void> =>
+    runReadyChecker(() => readiness(server), logger.named('readyChecker'), clock, stop);
+  await runTasks([...rooms, ready], signal);
 }
 
 /** Who the caller is, as far as it may leave the node. */
@@ -128,7 +129,15 @@ function callerAttributes(
   return async (process, signal) => redaction.redact(await attestation.attest(process, signal));
 }
 
-function watchLevels(metrics: AgentMetrics, server: IssuerClient, workloadApi: WorkloadApi): void {
+function watchLevels(metrics: AgentMetrics, server: IssuerClient, svids: SvidRoom, workloadApi: WorkloadApi): void {
+  const held = (counts: (state: KeysetState | undefined) => boolean): number => {
+    const states = new Map(server.trust.value.deployments.flatMap(({ keysets }) => Object.entries(keysets)));
+    const perKeyset = Object.entries(svids.x509.svidsPerKeyset());
+    return perKeyset.reduce((sum, [id, count]) => sum + (counts(states.get(id)) ? count : 0), 0);
+  };
+  metrics.watch('cached', () => held(() => true), { svid_type: 'x509' });
+  metrics.watch('cached', () => svids.jwt.size, { svid_type: 'jwt' });
+  metrics.watch('taintPending', () => held((state) => state === undefined || state === 'TAINTED'));
   metrics.watch('connections', () => workloadApi.connections);
   metrics.watch('streams', () => workloadApi.openCalls);
   metrics.watch('connected', () => (server.status().connected ? 1 : 0));

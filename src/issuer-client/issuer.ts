@@ -18,8 +18,7 @@ import {
   x509SvidOf,
 } from './messages.js';
 import { type BatchLimits, MicroBatch } from './micro-batch.js';
-import { callUnary, rpcError } from './rpc.js';
-import type { ServerConnection } from './server-connection.js';
+import { type AnyClient, callUnary, rpcError } from './rpc.js';
 
 /** One message to the server; a key service behind it may take its time. */
 const CALL_MS = 15_000;
@@ -30,7 +29,7 @@ const MAX_ATTRIBUTES = 65_536;
 
 const FIRST_ISSUES: BatchLimits = { items: 100, messages: 8, waiting: 10_000 };
 /** Their own lane: a renewal wave, however slow, never stands before a new workload. */
-const RENEWALS: BatchLimits = { items: 100, messages: 4, waiting: 20_000 };
+const RENEWALS: BatchLimits = { items: 100, messages: 16, waiting: 20_000 };
 const JWTS: BatchLimits = { items: 100, messages: 8, waiting: 10_000 };
 const RESOLVE_ITEMS = 500;
 
@@ -39,11 +38,17 @@ export interface MintMetrics {
   minted(type: 'x509' | 'jwt', code: string, seconds: number): void;
 }
 
+/** A way to the server. */
+export interface ApiConnection {
+  use<T>(work: (connection: { readonly agentApi: AnyClient }) => Promise<T>): Promise<T>;
+}
+
 /** What is needed of the session. */
 export interface Sessions {
   /** Throws UNAVAILABLE when there is none and the last attempt has failed. */
-  connection(signal: AbortSignal): Promise<ServerConnection>;
-  refused(connection: ServerConnection, reason: string): void;
+  connection(signal: AbortSignal): Promise<ApiConnection>;
+  /** The server did not accept the session of `connection`. */
+  refused(connection: ApiConnection, reason: string): void;
 }
 
 export interface IssuerOptions {

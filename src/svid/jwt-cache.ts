@@ -43,6 +43,9 @@ export class JwtCache {
   constructor(limits: JwtCacheLimits) {
     this.#limits = limits;
   }
+  get size(): number {
+    return this.#entries.size;
+  }
   all(): IterableIterator<JwtEntry> {
     return this.#entries.values();
   }

@@ -86,6 +86,11 @@ export class JwtSvids {
     this.#loop = new RenewalLoop(work, loop);
   }
 
+  /** JWT-SVIDs held. */
+  get size(): number {
+    return this.#cache.size;
+  }
+
   /** Refreshes until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     try {
