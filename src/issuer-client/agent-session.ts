@@ -10,6 +10,7 @@ import { orAbort } from '../runtime/task-group.js';
 import { backoffMs, RECONNECT_BACKOFF, REFUSED_BACKOFF } from './backoff.js';
 import { type AgentFacts, type Granted, login, renew } from './login.js';
 import type { NodeEvidence } from './node-evidence.js';
+import type { ApiConnection } from './issuer.js';
 import { failureText } from './rpc.js';
 import { ServerConnection } from './server-connection.js';
 import { type Session, sessionStep, type SessionStep } from './session.js';
@@ -79,7 +80,7 @@ export class AgentSession {
   }
 
   /** The server said UNAUTHENTICATED on `connection`: unless it has been replaced meanwhile, a login follows. */
-  refused(connection: ServerConnection, reason: string): void {
+  refused(connection: ApiConnection, reason: string): void {
     if (this.status.value.connection !== connection) return;
     this.#options.logger.warn('session refused, logging in again', { reason });
     const { sessionCa, trustDomain } = this.#persisted;
