@@ -1,9 +1,7 @@
 import type { Server } from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
-import { ReflectionService } from '@grpc/reflection';
-import { protoRoot } from '../runtime/load-proto.js';
+import { addReflectionOf } from '../runtime/grpc-reflection.js';
 
 /** Offers gRPC server reflection, v1 and v1alpha (WE 7), for the Workload API. */
 export function addReflection(server: Server): void {
-  new ReflectionService(loadSync('spiffe/workload.proto', { includeDirs: [protoRoot] })).addToServer(server);
+  addReflectionOf('spiffe/workload.proto', server);
 }
