@@ -20,18 +20,17 @@ export function caFields({ id, state, caCertificate }: Keyset): LogFields {
 
 /** Tells which CA certificates there are: all of them at the start, then each new one, and each that begins to sign. */
 export function logCaCertificates(state: Latest<SigningState>, logger: Logger, signal: AbortSignal): void {
-  const told = new Set<string>();
-  state.subscribe(({ ring }) => {
+  let told = new Set<string>();
+  let inUse: string | undefined;
+  state.subscribe(({ ring: { keysets } }) => {
+    const active = keysets.find((keyset) => keyset.state === 'ACTIVE')?.id;
     // Oldest first, as they came.
-    for (const keyset of [...ring.keysets].reverse()) {
-      const what = `${keyset.id} ${keyset.state === 'ACTIVE' ? 'in use' : 'known'}`;
-      const isNews = keyset.state === 'ACTIVE' || !told.has(`${keyset.id} in use`);
-      if (told.has(what) || !isNews) continue;
-      told.add(what);
-      logger.info(sentence(keyset), caFields(keyset));
+    for (const keyset of [...keysets].reverse()) {
+      const begins = keyset.id === active && active !== inUse;
+      if (begins || !told.has(keyset.id)) logger.info(sentence(keyset), caFields(keyset));
     }
-    const living = new Set(ring.keysets.map(({ id }) => id));
-    for (const what of told) if (!living.has(what.split(' ')[0] ?? '')) told.delete(what);
+    told = new Set(keysets.map(({ id }) => id));
+    inUse = active;
   }, signal);
 }
 
