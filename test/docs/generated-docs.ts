@@ -6,6 +6,7 @@ import { AGENT_SETTINGS } from '../../src/config/agent-settings.js';
 import { metricsTable } from '../../src/runtime/metric-set.js';
 import { settingsTable } from '../../src/runtime/settings-table.js';
 import { AGENT_METRICS, COMMON_LABELS } from '../../src/telemetry/metrics.js';
+import { WRONG_CALLERS } from './wrong-callers.js';
 
 /** A page of `docs/` that is made from the code. */
 export interface GeneratedDoc {
@@ -20,6 +21,7 @@ const ROOT = new URL('../../../', import.meta.url);
 export const GENERATED_DOCS: readonly GeneratedDoc[] = [
   { path: 'docs/configuration.md', text: configurationPage },
   { path: 'docs/metrics.md', text: metricsPage },
+  { path: 'docs/security.md', text: securityPage },
 ];
 
 /** What is in the file now; empty when there is none. */
@@ -82,5 +84,21 @@ ${metricsTable(Object.values(AGENT_METRICS))}
 ## Server
 
 ${metricsTable(Object.values(SERVER_METRICS))}
+`;
+}
+
+const TABLE_BEGINS = '<!-- The table below is made by `npm run docs` from the list that its tests are held to. -->';
+
+/** People write what stands before the table. */
+function securityPage(): string {
+  const [written = ''] = presentText({ path: 'docs/security.md', text: () => '' }).split(TABLE_BEGINS);
+  const rows = WRONG_CALLERS.map(
+    ({ caller, tried, answer, test: [file, title] }) => `| ${caller} | ${tried} | ${answer} | \`test/${file}\`: ${title} |`,
+  );
+  return `${written}${TABLE_BEGINS}
+
+| caller | tried | answer | shown by |
+|---|---|---|---|
+${rows.join('\n')}
 `;
 }
