@@ -14,6 +14,10 @@ export interface Keyset {
   readonly demotedAt?: number;
   /** Which key manager holds its keys; `sealed`: in memory, wrapped in the store. */
   readonly custody: string;
+  /** What it takes to reach that key manager again, without secrets. Absent: nothing. */
+  readonly custodySettings?: Readonly<Record<string, unknown>>;
+  /** What the key manager's service calls its key, where it has a name for it. */
+  readonly keyReference?: string;
   /** The deployment's CA certificate for this keyset, DER. */
   readonly caCertificate: Uint8Array;
   /** Further intermediates from the CA towards the upstream root, DER; never the root. Empty when self-signed. */

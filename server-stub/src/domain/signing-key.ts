@@ -7,8 +7,12 @@ export interface SigningKey {
   readonly type: KeyType;
   /** SubjectPublicKeyInfo, DER. */
   readonly publicKeySpki: Uint8Array;
+  /** What its service calls it (an ARN, a URL): a public name, kept with the keyset. */
+  readonly reference?: string;
   /** Signs `data` (not a digest) with SHA-256 (P-384: SHA-384). ECDSA signatures are raw r||s, whatever the service returns. */
   sign(data: Uint8Array, signal: AbortSignal): Promise<Uint8Array>;
   /** The same without a turn of the event loop; only keys in memory have it. */
   signSync?(data: Uint8Array): Uint8Array;
+  /** To be told of a signature that the public key did not confirm: an alarm. */
+  signedWrongly?(): void;
 }
