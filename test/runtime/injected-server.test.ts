@@ -51,13 +51,14 @@ async function stage(t: ExecutionContext, handlers: Handlers) {
   const onUnexpected = (error: unknown): void => void unexpected.push(error);
   const never = (): Promise<never> => Promise.reject(new Error('not expected'));
   const server = new InjectedServer();
-  server.grpc.addService(ECHO, {
+  const methods = {
     ask: unary(handlers.ask ?? never, onUnexpected),
     watch: serverStream<string, string>((request, stream, context) => {
       return (handlers.watch ?? never)(request, (answer) => void stream.write(answer), context);
     }, onUnexpected),
     talk: bidiStream<string, string>(handlers.talk ?? never, onUnexpected),
-  });
+  };
+  server.grpc.addService(ECHO, methods);
   const sockets: Socket[] = [];
   const listener = createServer((socket) => {
     socket.on('error', () => {});
@@ -211,7 +212,7 @@ test('a client that leaves a conversation ends it without an unexpected error', 
     talk: async (requests, send) => {
       send('hello');
       try {
-        for await (const _ of requests) send('more');
+        for await (const request of requests) send(`more than ${request}`);
       } finally {
         ended = true;
       }
