@@ -68,20 +68,25 @@ export class BundleStream {
         continue;
       }
       failures = delivered ? 1 : failures + 1;
-      this.#lost(connection, error);
+      this.#ended(connection, error, failures);
       await clock.sleep(backoffMs(failures, RECONNECT_BACKOFF, random), signal);
       // The first failure may be the server closing an old connection; after that the channel's own patience is not waited for.
       if (failures > 1) await sessions.reconnect(connection);
     }
   }
 
-  #lost(connection: ServerConnection, error: unknown): void {
+  #ended(connection: ServerConnection, error: unknown, failures: number): void {
     const { sessions, logger } = this.#options;
     const failure = rpcError(error);
-    this.#connected = false;
-    this.#failure = failure.message;
-    logger.warn('bundle stream ended, will reconnect', { error: failureText(failure) });
-    if (hasCode(failure, 'UNAUTHENTICATED')) sessions.refused(connection, failure.message);
+    const refused = hasCode(failure, 'UNAUTHENTICATED');
+    if (failures === 1 && this.#connected && !refused) {
+      // Servers close connections that are old: nothing is wrong yet.
+      logger.info('bundle stream ended, opening another', { error: failureText(failure) });
+    } else {
+      logger.warn('bundle stream failed, will retry', { error: failureText(failure) });
+      this.#fail(failure.message);
+    }
+    if (refused) sessions.refused(connection, failure.message);
   }
 
   /** Runs one stream until it ends or its connection is replaced. */

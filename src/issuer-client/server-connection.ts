@@ -8,6 +8,7 @@ import { SpirlError } from '../runtime/errors.js';
 import { loadService } from '../runtime/load-proto.js';
 import type { AnyClient } from './rpc.js';
 
+// Retries are left on: a call that a closing connection refused unseen goes out once more on the next one.
 const CHANNEL_OPTIONS: ChannelOptions = {
   // A balancer that drops an idle connection must not hide a taint for longer than this.
   'grpc.keepalive_time_ms': 20_000,
@@ -15,7 +16,6 @@ const CHANNEL_OPTIONS: ChannelOptions = {
   'grpc.keepalive_permit_without_calls': 1,
   'grpc.max_receive_message_length': 32 * 1024 * 1024,
   'grpc.use_local_subchannel_pool': 1,
-  'grpc.enable_retries': 0,
   'grpc.service_config_disable_resolution': 1,
   'grpc.initial_reconnect_backoff_ms': 1_000,
   'grpc.max_reconnect_backoff_ms': 5_000,

@@ -16,8 +16,11 @@ export interface PersistedSession {
 
 /** Reads what an earlier run left; nothing when that was for another cluster. */
 export async function readSession(state: StateDirectory, clusterId: string): Promise<PersistedSession> {
-  const stored = (await state.read(FILE)) as StoredFile | undefined;
-  if (stored?.format !== FORMAT || stored.clusterId !== clusterId) return { sessionCa: [] };
+  return (await state.read(FILE, (stored) => decode(stored as StoredFile, clusterId))) ?? { sessionCa: [] };
+}
+
+function decode(stored: StoredFile, clusterId: string): PersistedSession {
+  if (stored.format !== FORMAT || stored.clusterId !== clusterId) return { sessionCa: [] };
   const { trustDomain } = stored;
   const known = {
     sessionCa: stored.sessionCa.map((der) => Buffer.from(der, 'base64')),

@@ -6,6 +6,8 @@ import type { Logger } from '../runtime/logger.js';
 export class StateDirectory {
   readonly #path: string;
   readonly #logger: Logger;
+  /** One write after the other; it never rejects. */
+  #writing: Promise<void> = Promise.resolve();
 
   private constructor(path: string, logger: Logger) {
     this.#path = path;
@@ -17,10 +19,10 @@ export class StateDirectory {
     return new StateDirectory(path, logger);
   }
 
-  /** `undefined` when there is none, or when it cannot be read: everything here can be had again from the server. */
-  async read(name: string): Promise<unknown> {
+  /** `undefined` when there is none, or `parse` throws on it: everything here can be had again from the server. */
+  async read<T>(name: string, parse: (value: unknown) => T): Promise<T | undefined> {
     try {
-      return JSON.parse(await readFile(join(this.#path, name), 'utf8'));
+      return parse(JSON.parse(await readFile(join(this.#path, name), 'utf8')));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
         this.#logger.warn('a state file cannot be read and is ignored', { file: name, error: reasonOf(error) });
@@ -30,13 +32,18 @@ export class StateDirectory {
   }
 
   /** A failure is logged and changes nothing on disk; what is in memory goes on being used. */
-  async write(name: string, value: unknown): Promise<void> {
+  write(name: string, value: unknown): Promise<void> {
+    this.#writing = this.#writing.then(() => this.#write(name, JSON.stringify(value)));
+    return this.#writing;
+  }
+
+  async #write(name: string, text: string): Promise<void> {
     const path = join(this.#path, name);
     const temporary = `${path}.new`;
     try {
       const file = await open(temporary, 'w', 0o600);
       try {
-        await file.writeFile(JSON.stringify(value));
+        await file.writeFile(text);
         await file.sync();
       } finally {
         await file.close();
@@ -47,10 +54,6 @@ export class StateDirectory {
       this.#logger.error('a state file cannot be written', { file: name, error: reasonOf(error) });
       await rm(temporary, { force: true }).catch(() => {});
     }
-  }
-
-  async remove(name: string): Promise<void> {
-    await rm(join(this.#path, name), { force: true });
   }
 
   async #syncDirectory(): Promise<void> {

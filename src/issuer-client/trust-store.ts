@@ -37,9 +37,11 @@ export class TrustStore {
 
   /** What was known for another cluster counts for nothing. */
   static async open(state: StateDirectory, clusterId: string): Promise<TrustStore> {
-    const stored = (await state.read(FILE)) as { format?: number; clusterId?: string; state?: unknown } | undefined;
-    const usable = stored?.format === FORMAT && stored.clusterId === clusterId;
-    return new TrustStore(state, clusterId, usable ? decode(stored.state) : NOTHING);
+    const content = await state.read(FILE, (value) => {
+      const stored = value as { format?: number; clusterId?: string; state?: unknown };
+      return stored.format === FORMAT && stored.clusterId === clusterId ? decode(stored.state) : NOTHING;
+    });
+    return new TrustStore(state, clusterId, content ?? NOTHING);
   }
 
   /** Takes a state from the server, unless it is older than what is known of one of the deployments. */

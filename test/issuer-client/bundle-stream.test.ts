@@ -87,6 +87,21 @@ test('a torn state file is ignored, and the whole state comes from the server', 
   await server.stop();
 });
 
+test('state files that are JSON, but not what they should be, are ignored', async (t) => {
+  const { server, node, agent } = await setUp();
+  await agent.stop();
+  const { clusterId } = node;
+  for (const file of ['trust-state.json', 'session.json']) {
+    const value = { format: 1, clusterId, state: { bundles: 3 }, sessionCa: 7 };
+    writeFileSync(join(node.directory, 'state', file), JSON.stringify(value));
+  }
+  const again = await node.start(server.port);
+  await until(() => again.client.status().connected);
+  t.is(node.logger.lines.filter(({ message }) => message.startsWith('a state file cannot be read')).length, 2);
+  await again.stop();
+  await server.stop();
+});
+
 test('many changes at once end in the newest', async (t) => {
   const { server, agent } = await setUp();
   for (let revision = 2; revision <= 200; revision++) server.publishRevision(revision);

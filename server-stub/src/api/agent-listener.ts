@@ -17,8 +17,6 @@ const MINUTE_MS = 60_000;
 const CHANNEL_OPTIONS = {
   'grpc.keepalive_time_ms': 20_000,
   'grpc.keepalive_timeout_ms': 20_000,
-  'grpc.max_connection_age_ms': 30 * MINUTE_MS,
-  'grpc.max_connection_age_grace_ms': 10_000,
   'grpc.max_concurrent_streams': 100,
   'grpc.max_receive_message_length': 8 * 1024 * 1024,
 } as const;
@@ -30,6 +28,12 @@ export interface AgentListenerLimits {
   readonly handshakeMs: number;
   /** A connection without a session certificate is there to log in; this is all the time it gets. */
   readonly anonymousMs: number;
+  /** Connections without a session certificate; they must not take the places of agents. */
+  readonly anonymous: number;
+  /** After this time (± 10 %) a connection is replaced, so that replicas share the agents. */
+  readonly ageMs: number;
+  /** How long calls may go on on a connection that is too old. */
+  readonly ageGraceMs: number;
 }
 
 export const AGENT_LISTENER_LIMITS: AgentListenerLimits = {
@@ -37,6 +41,9 @@ export const AGENT_LISTENER_LIMITS: AgentListenerLimits = {
   handshakes: 1_000,
   handshakeMs: 10_000,
   anonymousMs: MINUTE_MS,
+  anonymous: 2_000,
+  ageMs: 30 * MINUTE_MS,
+  ageGraceMs: 10_000,
 };
 
 /** Snapshots of what the endpoint shows. A web-PKI certificate can stand here as well as one of the session CA. */
@@ -77,11 +84,18 @@ export class AgentListener {
   readonly #tls: Server;
   /** Addresses of the connections whose handshake is under way. */
   readonly #handshakes = new Set<string>();
+  /** Open connections without a session certificate. */
+  #anonymous = 0;
 
   constructor(options: AgentListenerOptions) {
     this.#options = options;
     this.#limits = options.limits ?? AGENT_LISTENER_LIMITS;
-    this.grpc = new InjectedServer({ channelOptions: CHANNEL_OPTIONS, interceptors: options.interceptors ?? [] });
+    const channelOptions = {
+      ...CHANNEL_OPTIONS,
+      'grpc.max_connection_age_ms': this.#limits.ageMs,
+      'grpc.max_connection_age_grace_ms': this.#limits.ageGraceMs,
+    };
+    this.grpc = new InjectedServer({ channelOptions, interceptors: options.interceptors ?? [] });
     this.#tls = createServer({
       ...this.#secureContext(),
       ALPNProtocols: ['h2'],
@@ -157,6 +171,10 @@ export class AgentListener {
     const certificate = readSessionCertificate(socket.getPeerX509Certificate(), authorities, trustDomain, clock.now());
     if (certificate instanceof SpirlError) {
       logger.debug('connection without a session', { address, reason: certificate.message });
+      if (this.#anonymous >= this.#limits.anonymous) {
+        socket.destroy();
+        return;
+      }
       this.#limitTime(socket);
     }
     this.grpc.inject(socket, new AgentConnection(address, certificate));
@@ -164,7 +182,11 @@ export class AgentListener {
 
   #limitTime(socket: TLSSocket): void {
     const closed = new AbortController();
-    socket.once('close', () => closed.abort());
+    this.#anonymous++;
+    socket.once('close', () => {
+      this.#anonymous--;
+      closed.abort();
+    });
     this.#options.clock.sleep(this.#limits.anonymousMs, closed.signal).then(
       () => socket.destroy(),
       () => {},

@@ -4,11 +4,12 @@ import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import test from 'ava';
 import { AGENT_LISTENER_LIMITS } from '../../../server-stub/src/api/agent-listener.js';
-import { hasCode } from '../../../src/runtime/errors.js';
+import { hasCode, SpirlError } from '../../../src/runtime/errors.js';
+import { failureText } from '../../../src/issuer-client/rpc.js';
 import { endpointStorage, startAgentsEndpoint, type AgentsEndpoint } from '../../fakes/agents-endpoint.js';
 import { callStatus, rawConnection } from '../../fakes/raw-agent.js';
 import { ShiftedClock } from '../../fakes/shifted-clock.js';
-import { until } from '../../fakes/test-agent.js';
+import { TestNode, until } from '../../fakes/test-agent.js';
 
 async function tls(server: AgentsEndpoint, options: ConnectionOptions = {}): Promise<TLSSocket> {
   const socket = connect({
@@ -70,6 +71,40 @@ test('a connection that does not log in is closed after its time; a session is n
   await until(() => socket.closed);
   await until(() => server.listener.grpc.connections === 0);
   t.pass();
+  await server.stop();
+});
+
+test('an agent moves to a new connection when its own is too old, and nobody notices', async (t) => {
+  const limits = { ...AGENT_LISTENER_LIMITS, ageMs: 150, ageGraceMs: 100 };
+  const server = await startAgentsEndpoint(endpointStorage({ limits }));
+  const node = await TestNode.of(server);
+  const agent = await node.start(server.port);
+  await until(() => agent.client.status().connected);
+  const moves = (): number =>
+    node.logger.lines.filter(({ message }) => message.startsWith('bundle stream ended')).length;
+  while (moves() < 3) {
+    const attributes = { 'linux.user.name': ['alice'] };
+    const [svid] = await agent.client.issuer.mint([{ attributes, renewal: false }], new AbortController().signal);
+    t.false(svid instanceof SpirlError, svid instanceof SpirlError ? failureText(svid) : '');
+    t.true(agent.client.status().connected);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  await agent.stop();
+  await server.stop();
+});
+
+test('connections without a session do not take the places of agents', async (t) => {
+  const limits = { ...AGENT_LISTENER_LIMITS, anonymous: 1 };
+  const server = await startAgentsEndpoint(endpointStorage({ limits }));
+  const first = await tls(server);
+  const second = await tls(server);
+  await until(() => second.closed);
+  t.false(first.closed);
+  first.destroy();
+  await until(() => server.listener.grpc.connections === 0);
+  const third = await tls(server);
+  await until(() => server.listener.grpc.connections === 1);
+  t.false(third.closed);
   await server.stop();
 });
 
