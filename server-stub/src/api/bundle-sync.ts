@@ -37,7 +37,7 @@ export interface BundleSyncOptions {
   };
   readonly clusters: {
     view(clusterId: string): ClusterView;
-    /** Calls `changed` after each change of that cluster's view. */
+    /** Calls `changed` at least after each change of that cluster's view. */
     subscribe(clusterId: string, changed: () => void, signal: AbortSignal): void;
   };
   readonly revocations: { subscribe(listener: () => void, signal: AbortSignal): void };
@@ -108,13 +108,21 @@ async function pushStates(
   const changed = new Alarm();
   trust.subscribe(() => changed.ring(), signal);
   clusters.subscribe(clusterId, () => changed.ring(), signal);
-  for (let version = 1; ; version++) {
+  let version = 0;
+  let sent = '';
+  for (;;) {
     await changed.wait(Infinity, clock, signal);
     signal.throwIfAborted();
-    const { bundles, deployments, sessionCa } = trust.value;
+    const { bundles, deployments, sessionCa, version: trustVersion } = trust.value;
+    const view = clusters.view(clusterId);
+    // A change of another cluster's configuration may have rung.
+    const content = JSON.stringify([trustVersion, view]);
+    if (content === sent) continue;
+    sent = content;
+    version++;
     const revision = deployments.find((deployment) => deployment.deploymentId === deploymentId)?.revision ?? 0;
     stream.sent(version, revision);
-    const message = syncResponse(version, { bundles, deployments, sessionCa, ...clusters.view(clusterId) });
+    const message = syncResponse(version, { bundles, deployments, sessionCa, ...view });
     const taken = new Promise<void>((resolve) => send(message, resolve));
     await orAbort(taken, signal);
   }
