@@ -1,12 +1,18 @@
 import { join } from 'node:path';
+import type { Clock } from 'spirl-agent/runtime/clock.js';
 import type { Logger } from 'spirl-agent/runtime/logger.js';
+import { untilAvailable } from 'spirl-agent/runtime/until-available.js';
 import { openDeploymentIdentity, type DeploymentIdentity } from './config/deployment-identity.js';
 import type { ServerConfig } from './config/server-config.js';
 import type { Sealer } from './domain/record-store.js';
 import { createSealer } from './key-wrapping/envelope.js';
 import { openWrapper } from './key-wrapping/providers.js';
+import { tryWrapping } from './key-wrapping/trial.js';
+import type { Wrapper } from './key-wrapping/wrapper.js';
 import { openFileStore, type FileStore } from './store/file/file-store.js';
 import type { FileSystem } from './store/file/file-system.js';
+import { checkSealedBefore } from './sealed-before.js';
+import { configuredProvider, configuredWrapping } from './wrapping.js';
 
 /** Where the deployment's records lie, whose they are, and what seals the secret ones. */
 export interface Custody {
@@ -15,18 +21,40 @@ export interface Custody {
   readonly sealer: Sealer;
 }
 
-/** Takes the state directory. Throws STORE_FAILED, STORE_CORRUPT, INVALID_CONFIG; the directory is let go of then. */
-export async function openCustody(config: ServerConfig, logger: Logger, files?: FileSystem): Promise<Custody> {
-  const store = await openFileStore(join(config.stateDir, 'records'), files);
+export interface CustodyParts {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** How the store reaches its files; the file system when absent. */
+  readonly files?: FileSystem | undefined;
+}
+
+/**
+ * Takes the state directory and proves that keys can be wrapped; a key service that is away is waited for, bounded. Throws
+ * STORE_FAILED, STORE_CORRUPT, INVALID_CONFIG, KEY_SERVICE_REFUSED, KEY_SERVICE_UNAVAILABLE; the directory is let go of then.
+ */
+export async function openCustody(config: ServerConfig, parts: CustodyParts, signal: AbortSignal): Promise<Custody> {
+  const store = await openFileStore(join(config.stateDir, 'records'), parts.files);
   try {
-    const recordsExist = (await store.list('')).length > 0;
-    const kekFile = join(config.stateDir, 'kek');
-    const wrapper = await openWrapper({ provider: 'local', kekFile, recordsExist });
+    const recordsExist = await checkSealedBefore(store, configuredProvider(config));
+    const configured = await configuredWrapping(config, recordsExist, parts.clock);
+    const wrapper = await openWrapper(configured.wrapping);
     const identity = await openDeploymentIdentity(store, config.trustDomainDeployment);
-    logger.info('Key wrapping via local file', { kekFile, kek: wrapper.kek });
+    await prove(wrapper, identity, config, parts, signal);
+    parts.logger.info(configured.message, configured.fields(wrapper.kek));
     return { store, identity, sealer: createSealer(wrapper, identity.deploymentId) };
   } catch (error) {
     await store.close();
     throw error;
   }
+}
+
+function prove(
+  wrapper: Wrapper,
+  { deploymentId }: DeploymentIdentity,
+  { startup }: ServerConfig,
+  { clock, logger }: CustodyParts,
+  signal: AbortSignal,
+): Promise<void> {
+  const patience = { clock, logger, limitMs: startup.keyServiceTimeout };
+  return untilAvailable((inTime) => tryWrapping(wrapper, deploymentId, inTime), patience, signal);
 }

@@ -3,6 +3,7 @@ import { Registry } from 'prom-client';
 import { openHttpEndpoint } from 'spirl-agent/runtime/http-endpoint.js';
 import { observeRpcs } from 'spirl-agent/runtime/rpc-observer.js';
 import { runTasks } from 'spirl-agent/runtime/task-group.js';
+import { untilAvailable } from 'spirl-agent/runtime/until-available.js';
 import { openAdminApi } from './admin-api.js';
 import { openAgentApi } from './agent-api.js';
 import { createClusterPolicies, type PolicyDefaults } from './cluster-views.js';
@@ -41,7 +42,7 @@ export async function runServer(
 ): Promise<void> {
   const { logger } = parts;
   if (config.labTtl) logger.warn('labTtl is set: lifetimes down to 10 s are allowed; not for production');
-  const custody = await openCustody(config, logger, parts.files);
+  const custody = await openCustody(config, parts, signal);
   try {
     await serve(config, parts, custody, signal, started);
   } finally {
@@ -71,7 +72,12 @@ async function serve(
 
   // What is stored, verified.
   const sessionCaParts = { store, sealer, clock, logger: logger.named('sessionCa'), trustDomain: trustDomain.name };
-  const sessionCa = await SessionCa.open({ ...sessionCaParts, deploymentId }, signal);
+  const patience = { clock, logger, limitMs: config.startup.keyServiceTimeout };
+  const sessionCa = await untilAvailable(
+    (inTime) => SessionCa.open({ ...sessionCaParts, deploymentId }, inTime),
+    patience,
+    signal,
+  );
   const clusters = await ClusterRegistry.open({ ...{ store, clock, logger }, trustDomain: trustDomain.name });
   const defaults: PolicyDefaults = {
     x509TtlMs: config.svid.x509TTL,
@@ -102,7 +108,7 @@ async function serve(
     },
     keyType: 'EC-P256',
   };
-  const opened = await openKeysets(keysetParts, signal);
+  const opened = await openKeysets(keysetParts, signal, config.startup.keyServiceTimeout);
   const agents = new ConnectedAgents(clock);
   const keysets = new KeysetService(keysetParts, opened, agents);
   const trust = createTrustSnapshots(keysets.state, sessionCa.state, identity, signal);

@@ -41,7 +41,7 @@ export function parseServerConfig(
   const problems = new Problems();
   const document = overlaySettings(parseYaml(text, source), overrides);
   const settings = readSettings(SERVER_SETTINGS, document, problems);
-  checkOneKeyWrapping(document, problems);
+  checkKeyWrapping(document, problems);
   // What has to fit together is looked at only when each part is right.
   if (problems.all.length > 0) throw new InvalidConfigError(source, problems.all);
   const keyset = scheduleOf(settings.keyset);
@@ -95,17 +95,24 @@ function checkLifetimes({ svid, labTtl }: Settings, problems: Problems): void {
   }
 }
 
-/** Each of them is refused by name already; that they exclude each other is worth telling at the same time. */
-function checkOneKeyWrapping(document: unknown, problems: Problems): void {
+/** Exactly one service wraps keys; looked at in the document, so that it is told together with what is wrong in either. */
+function checkKeyWrapping(document: unknown, problems: Problems): void {
   const { aws, azure } = (document ?? {}) as {
     aws?: { kmsKeyARN?: unknown };
-    azure?: { keyVault?: { url?: unknown } };
+    azure?: { keyVault?: { url?: unknown; keyName?: unknown; keyVersion?: unknown } };
   };
-  if (isSet(aws?.kmsKeyARN) && isSet(azure?.keyVault?.url)) {
+  const { url, keyName, keyVersion } = azure?.keyVault ?? {};
+  if (isSet(aws?.kmsKeyARN) && isSet(url)) {
     problems.add(
       '',
       'aws.kmsKeyARN and azure.keyVault.url exclude each other: keys are wrapped by exactly one service',
     );
+  }
+  if (isSet(url) && !isSet(keyName)) {
+    problems.add('/azure/keyVault/keyName', 'the name of a key is required with azure.keyVault.url');
+  }
+  if (!isSet(url) && (isSet(keyName) || isSet(keyVersion))) {
+    problems.add('/azure/keyVault/url', 'the URL of a Managed HSM is required with azure.keyVault.keyName');
   }
 }
 

@@ -9,7 +9,6 @@ import {
   requiredText,
   text,
   textList,
-  unavailable,
   type SettingGroup,
   type TextForm,
 } from 'spirl-agent/runtime/settings.js';
@@ -40,6 +39,20 @@ const SOCKET_PATH: TextForm = {
   expected: 'a path of at most 107 bytes (the limit of a Unix socket)',
   accepts: (value) => Buffer.byteLength(value) <= 107,
 };
+const KMS_KEY_ARN = form(
+  'the ARN of a key (arn:aws:kms:<region>:<account>:key/<id>; an alias may change its meaning)',
+  /^arn:aws[a-z-]{0,20}:kms:[a-z0-9-]{1,40}:[0-9]{12}:key\/[A-Za-z0-9-]{1,64}$/,
+);
+const SERVICE_URL: TextForm = {
+  expected: 'an https URL without a path (http for an address of this machine)',
+  accepts: isServiceUrl,
+};
+const MANAGED_HSM_URL = form(
+  'https://<name>.managedhsm.azure.net (only a Managed HSM can wrap keys)',
+  /^https:\/\/[A-Za-z0-9][A-Za-z0-9-]{0,62}\.managedhsm\.azure\.net\/?$/,
+);
+const VAULT_KEY_NAME = form('a key name of 1 to 127 letters, digits and dashes', /^[A-Za-z0-9-]{1,127}$/);
+const VAULT_KEY_VERSION = form('a key version of 1 to 64 letters and digits', /^[A-Za-z0-9]{1,64}$/);
 
 /** Bounds that hold also with `labTtl`; `server-config.ts` narrows them without it. */
 const TTL = { min: '10s', max: '168h' };
@@ -99,14 +112,16 @@ export const SERVER_SETTINGS = {
     }),
   },
   aws: {
-    kmsKeyARN: unavailable('Key wrapping by AWS KMS'),
-    endpoints: { kms: unavailable('Another endpoint of AWS KMS') },
+    kmsKeyARN: optionalText('Key wrapping by AWS KMS: ARN of a symmetric encryption key.', KMS_KEY_ARN),
+    endpoints: {
+      kms: optionalText('Another endpoint of AWS KMS, such as a VPC endpoint.', SERVICE_URL, 'that of the AWS SDK'),
+    },
   },
   azure: {
     keyVault: {
-      url: unavailable('Key wrapping by Azure Managed HSM'),
-      keyName: unavailable('A key of Azure Managed HSM'),
-      keyVersion: unavailable('A key version of Azure Managed HSM'),
+      url: optionalText('Key wrapping by Azure: URL of a Managed HSM.', MANAGED_HSM_URL),
+      keyName: optionalText('Name of an AES-256 key in it.', VAULT_KEY_NAME),
+      keyVersion: optionalText('Version of that key.', VAULT_KEY_VERSION, 'the newest at each write'),
     },
   },
   extensions: {
@@ -140,3 +155,10 @@ export const SERVER_SETTINGS = {
     level: choice('Least severe lines written.', ['debug', 'info', 'warn', 'error'], 'info'),
   },
 } as const satisfies SettingGroup;
+
+function isServiceUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname, pathname, search, hash, username, password } = new URL(text);
+  if (pathname !== '/' || search + hash + username + password !== '') return false;
+  return protocol === 'https:' || (protocol === 'http:' && /^(localhost|127\.[0-9.]+|\[::1\])$/.test(hostname));
+}

@@ -24,6 +24,20 @@ export interface Sealer {
   seal(plaintext: Uint8Array, context: Readonly<Record<string, string>>, signal: AbortSignal): Promise<SealedRecord>;
   /** Throws STORE_CORRUPT (wrong context, changed bytes) or INVALID_CONFIG (sealed by another wrapper or another KEK; both named). */
   open(sealed: SealedRecord, context: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Buffer>;
+  /** The same secret under a fresh data key and the newest version of the KEK; undefined when it is under that one already. */
+  reseal(
+    sealed: SealedRecord,
+    context: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<SealedRecord | undefined>;
+}
+
+/** A room that keeps sealed records of its own. */
+export interface SealedRecords {
+  /** Names of those that exist now. */
+  sealedRecords(): Promise<readonly string[]>;
+  /** Puts one of them under the newest version of the KEK, by compare-and-swap; false when nothing had to be done. */
+  reseal(name: string, signal: AbortSignal): Promise<boolean>;
 }
 
 /** JSON-safe form of something sealed. */
@@ -33,6 +47,8 @@ export interface SealedRecord {
   readonly wrapper: string;
   /** Which key-encrypting key, for example its fingerprint or ARN. */
   readonly kek: string;
+  /** Which version of it, where the service names versions. */
+  readonly kekVersion?: string;
   /** Base64. */
   readonly wrappedDek: string;
   readonly nonce: string;

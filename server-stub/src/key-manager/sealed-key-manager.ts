@@ -2,7 +2,7 @@ import { createHash, createPrivateKey, type KeyObject } from 'node:crypto';
 import { canonicalJson } from 'spirl-agent/runtime/canonical-json.js';
 import { SpirlError, hasCode } from 'spirl-agent/runtime/errors.js';
 import type { ChecksKeys, KeyManager, ReleasesKeys } from '../domain/key-manager.js';
-import type { RecordStore, SealedRecord, Sealer } from '../domain/record-store.js';
+import type { RecordStore, SealedRecord, SealedRecords, Sealer } from '../domain/record-store.js';
 import type { KeyType, SigningKey } from '../domain/signing-key.js';
 import { generatePrivateKey, memorySigningKey } from './memory-key.js';
 
@@ -16,7 +16,9 @@ export interface SealedKeyManagerParts {
 }
 
 /** Keys are made and used in this process's memory; the store holds them sealed, one record `keysets/<id>` each (PKCS#8). */
-export function createSealedKeyManager(parts: SealedKeyManagerParts): KeyManager & ReleasesKeys & ChecksKeys {
+export function createSealedKeyManager(
+  parts: SealedKeyManagerParts,
+): KeyManager & ReleasesKeys & ChecksKeys & SealedRecords {
   return new SealedKeyManager(parts);
 }
 
@@ -27,7 +29,7 @@ interface KeyRecord {
   readonly privateKey: SealedRecord;
 }
 
-class SealedKeyManager implements KeyManager, ReleasesKeys, ChecksKeys {
+class SealedKeyManager implements KeyManager, ReleasesKeys, ChecksKeys, SealedRecords {
   readonly custody = CUSTODY;
   readonly #store: RecordStore;
   readonly #sealer: Sealer;
@@ -83,6 +85,29 @@ class SealedKeyManager implements KeyManager, ReleasesKeys, ChecksKeys {
       if (digestOf(stored.value) !== this.#known.get(id))
         throw unusable(id, 'it is not what this server wrote or loaded');
     }
+  }
+
+  sealedRecords(): Promise<readonly string[]> {
+    return this.#store.list(PREFIX);
+  }
+
+  async reseal(name: string, signal: AbortSignal): Promise<boolean> {
+    const id = name.slice(PREFIX.length);
+    const stored = await this.#store.read(name);
+    // A keyset may have been removed since its record was listed.
+    if (stored === undefined) return false;
+    const record = parse(id, stored.value);
+    const privateKey = await this.#sealer.reseal(record.privateKey, contextOf(id, record.type), signal);
+    if (privateKey === undefined) return false;
+    const resealed: KeyRecord = { ...record, privateKey };
+    try {
+      await this.#store.write(name, resealed, stored.version);
+    } finally {
+      // A write that failed may yet have been made; either record is ours.
+      const now = await this.#store.read(name).catch(() => undefined);
+      if (now !== undefined && digestOf(now.value) === digestOf(resealed)) this.#known.set(id, digestOf(resealed));
+    }
+    return true;
   }
 
   async #open(id: string, value: unknown, signal: AbortSignal): Promise<SigningKey> {

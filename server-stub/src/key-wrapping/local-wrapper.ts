@@ -29,10 +29,10 @@ export async function openLocalWrapper({ kekFile, recordsExist }: LocalWrapperOp
     kek: id,
     wrap: (dek) => {
       const { nonce, ciphertext } = encryptAesGcm(kek, dek, associatedData);
-      return Promise.resolve(Buffer.concat([nonce, ciphertext]));
+      return Promise.resolve({ bytes: Buffer.concat([nonce, ciphertext]) });
     },
     unwrap: (wrapped) => {
-      const bytes = Buffer.from(wrapped);
+      const bytes = Buffer.from(wrapped.bytes);
       const encrypted = { nonce: bytes.subarray(0, NONCE_BYTES), ciphertext: bytes.subarray(NONCE_BYTES) };
       const dek = decryptAesGcm(kek, encrypted, associatedData);
       if (dek !== undefined) return Promise.resolve(dek);

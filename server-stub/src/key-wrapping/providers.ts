@@ -1,32 +1,29 @@
-import { SpirlError } from 'spirl-agent/runtime/errors.js';
+import { openHsmWrapper, type HsmWrapperOptions } from './hsm-wrapper.js';
+import { openKmsWrapper, type KmsWrapperOptions } from './kms-wrapper.js';
 import { openLocalWrapper, type LocalWrapperOptions } from './local-wrapper.js';
 import type { Wrapper } from './wrapper.js';
 
-/** Every key-wrapping provider of this version. */
-export const WRAPPERS = { local: openLocalWrapper } as const;
+/** Every key-wrapping provider, by its name in records. */
+export const WRAPPERS = {
+  local: openLocalWrapper,
+  awsKMS: openKmsWrapper,
+  azureManagedHSM: openHsmWrapper,
+} as const;
 
 /** Configuration of a provider: its name in `provider`, and what it needs. */
-export interface LocalWrapping extends LocalWrapperOptions {
-  readonly provider: 'local';
-}
-export type Wrapping = LocalWrapping;
+export type Wrapping =
+  | ({ readonly provider: 'local' } & LocalWrapperOptions)
+  | ({ readonly provider: 'awsKMS' } & KmsWrapperOptions)
+  | ({ readonly provider: 'azureManagedHSM' } & HsmWrapperOptions);
 
-/** Providers that operators know by name and that this version does not have. */
-const NOT_YET = ['awsKMS', 'azureManagedHSM', 'azureKeyVault', 'gcpCloudKMS'];
-
-/** Throws INVALID_CONFIG unless `name` is a provider of this version. */
-export function checkWrappingProvider(name: string): asserts name is keyof typeof WRAPPERS {
-  if (Object.hasOwn(WRAPPERS, name)) return;
-  throw new SpirlError(
-    'INVALID_CONFIG',
-    NOT_YET.includes(name)
-      ? `key wrapping provider ${name} is not available in this version`
-      : `unknown key wrapping provider ${JSON.stringify(name)}; known: ${Object.keys(WRAPPERS).join(', ')}`,
-  );
-}
-
-/** Opens the configured wrapper. `provider` is checked again, as it may come from a file. */
-export function openWrapper(wrapping: Wrapping): Promise<Wrapper> {
-  checkWrappingProvider(wrapping.provider);
-  return WRAPPERS[wrapping.provider](wrapping);
+/** Opens the configured wrapper; services are not called yet (`trial.ts`). */
+export async function openWrapper(wrapping: Wrapping): Promise<Wrapper> {
+  switch (wrapping.provider) {
+    case 'local':
+      return WRAPPERS.local(wrapping);
+    case 'awsKMS':
+      return WRAPPERS.awsKMS(wrapping);
+    case 'azureManagedHSM':
+      return WRAPPERS.azureManagedHSM(wrapping);
+  }
 }

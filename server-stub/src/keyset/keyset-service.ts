@@ -3,6 +3,7 @@ import { runTasks } from 'spirl-agent/runtime/task-group.js';
 import { canCheck } from '../domain/key-manager.js';
 import type { Ring, SigningState } from '../domain/keyset.js';
 import type { Operator } from '../domain/operator.js';
+import type { SealedRecords } from '../domain/record-store.js';
 import { sequenceOf } from './key-ring.js';
 import { checkKeysetId } from './keyset-id.js';
 import type { KeysetParts, Publisher } from './keyset-parts.js';
@@ -66,6 +67,32 @@ export class KeysetService {
 
   remove(id: string, operator: Operator, signal: AbortSignal): Promise<KeysetChanged> {
     return this.#command('remove', id, operator, signal);
+  }
+
+  /**
+   * Seals anew, one record after the other, what the rooms of `sealed` and the ring keep sealed. `told` gets each record's name and
+   * whether it was under an older version of the KEK. A failure leaves each record whole, and repeating goes on with the rest.
+   */
+  async rewrap(
+    sealed: readonly SealedRecords[],
+    told: (name: string, changed: boolean) => void,
+    operator: Operator,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const rooms = [this.#opened.ringStore, ...sealed];
+    const work = async (inTime: AbortSignal, tell: (progress: string) => void): Promise<void> => {
+      const names = await Promise.all(rooms.map((room) => room.sealedRecords()));
+      const total = names.flat().length;
+      let done = 0;
+      for (const [index, room] of rooms.entries()) {
+        for (const name of names[index] ?? []) {
+          tell(`${done} of ${total} sealed records`);
+          told(name, await room.reseal(name, inTime));
+          done += 1;
+        }
+      }
+    };
+    await this.#mutations.exclusively('rewrap', operator, work, signal);
   }
 
   /** Does what the schedule asks for now, one step; false when that is nothing. */

@@ -77,9 +77,19 @@ export class Mutations {
 
   /** Throws CONCURRENT_MUTATION, DEADLINE_EXCEEDED and what the steps throw. A failure before the commit has changed nothing. */
   run(name: string, choose: Choose, operator: Operator, signal: AbortSignal): Promise<Mutated> {
+    return this.exclusively(name, operator, (inTime) => this.#step(choose, operator, inTime), signal);
+  }
+
+  /** Does something else that no mutation may overlap with, in the same time; `tell` says how far it is. Throws as `run` does. */
+  exclusively<T>(
+    name: string,
+    operator: Operator,
+    work: (signal: AbortSignal, tell: (progress: string) => void) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> {
     const late = `${name} was not finished after ${MUTATION_LIMIT_MS / 1000} s; list shows what was done`;
     return withDeadline(
-      (inTime) => this.#claimed(name, choose, operator, inTime),
+      (inTime) => this.#claimed(name, operator, work, inTime),
       MUTATION_LIMIT_MS,
       late,
       this.#parts.clock,
@@ -87,16 +97,22 @@ export class Mutations {
     );
   }
 
-  async #claimed(name: string, choose: Choose, operator: Operator, signal: AbortSignal): Promise<Mutated> {
+  async #claimed<T>(
+    name: string,
+    operator: Operator,
+    work: (signal: AbortSignal, tell: (progress: string) => void) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> {
     if (this.#underWay !== undefined) throw concurrentMutation();
-    this.#underWay = `${name} by ${operator.name}`;
+    const what = `${name} by ${operator.name}`;
+    this.#underWay = what;
     try {
       const { store, holder, clock } = this.#parts;
       const now = clock.now();
       const expiresAt = now + MUTATION_LIMIT_MS + CLAIM_MARGIN_MS;
       const claim = await claimOperation(store, { holder, command: name, now, expiresAt });
       try {
-        return await this.#step(choose, operator, signal);
+        return await work(signal, (progress) => (this.#underWay = `${what}: ${progress}`));
       } finally {
         // It expires by itself, and a restart clears it: not worth failing what was done.
         await this.#quietly('releasing the claim', () => claim.release());

@@ -1,10 +1,8 @@
-import { withDeadline } from 'spirl-agent/runtime/deadline.js';
-import { hasCode } from 'spirl-agent/runtime/errors.js';
 import { Latest } from 'spirl-agent/runtime/latest.js';
+import { untilAvailable } from 'spirl-agent/runtime/until-available.js';
 import { canRelease } from '../domain/key-manager.js';
 import type { Ring, SigningState } from '../domain/keyset.js';
 import type { Operator } from '../domain/operator.js';
-import { backoffMs } from './backoff.js';
 import { clearStaleClaim } from './claim.js';
 import type { KeysetParts } from './keyset-parts.js';
 import { loadKeys } from './load-keys.js';
@@ -13,7 +11,7 @@ import { openRingStore, type RingStore } from './ring-store.js';
 import { dueStep } from './rotation-schedule.js';
 import { assertClock } from './signing-time.js';
 
-/** How long a start waits for a key service or an upstream that is away. */
+/** How long a start waits for a key service or an upstream that is away, unless it is told. */
 const START_LIMIT_MS = 120_000;
 const SCHEDULE: Operator = { name: 'schedule' };
 
@@ -28,15 +26,9 @@ export interface OpenedKeysets {
  * Opens the ring and its keys, puts away what a killed predecessor left, and makes the first keyset of an empty ring. A key
  * service that is away is waited for, bounded; everything else that is wrong ends the start with an error that names it.
  */
-export function openKeysets(parts: KeysetParts, signal: AbortSignal): Promise<OpenedKeysets> {
-  const late = 'the key service or the upstream authority did not answer in time';
-  return withDeadline(
-    (inTime) => whileAway(() => open(parts, inTime), parts, inTime),
-    START_LIMIT_MS,
-    late,
-    parts.clock,
-    signal,
-  );
+export function openKeysets(parts: KeysetParts, signal: AbortSignal, limitMs = START_LIMIT_MS): Promise<OpenedKeysets> {
+  const { clock, logger } = parts;
+  return untilAvailable((inTime) => open(parts, inTime), { clock, logger, limitMs }, signal);
 }
 
 async function open(parts: KeysetParts, signal: AbortSignal): Promise<OpenedKeysets> {
@@ -79,15 +71,3 @@ async function makeFirstKeyset(
 }
 
 const hasActive = (ring: Ring): boolean => ring.keysets.some(({ state }) => state === 'ACTIVE');
-
-async function whileAway<T>(work: () => Promise<T>, { clock, logger }: KeysetParts, signal: AbortSignal): Promise<T> {
-  for (let failures = 1; ; failures++) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!hasCode(error, 'KEY_SERVICE_UNAVAILABLE')) throw error;
-      logger.warn('Waiting for the key service', { error: error.message });
-      await clock.sleep(backoffMs(failures), signal);
-    }
-  }
-}

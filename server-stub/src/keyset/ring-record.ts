@@ -59,8 +59,8 @@ export function decodeRing({ mac, body }: RingRecord, deploymentId: string, key:
 }
 
 /** STORE_CORRUPT about the record `ring`. */
-export function unusable(why: string): SpirlError {
-  return new SpirlError('STORE_CORRUPT', `record "ring" cannot be used: ${why}`);
+export function unusable(why: string, cause?: unknown): SpirlError {
+  return new SpirlError('STORE_CORRUPT', `record "ring" cannot be used: ${why}`, { cause });
 }
 
 function macOf(body: unknown, key: KeyObject): Buffer {

@@ -2,7 +2,7 @@ import { createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
 import { canonicalJson } from 'spirl-agent/runtime/canonical-json.js';
 import { SpirlError, hasCode } from 'spirl-agent/runtime/errors.js';
 import type { Ring } from '../domain/keyset.js';
-import type { RecordStore, SealedRecord, Sealer } from '../domain/record-store.js';
+import type { RecordStore, SealedRecord, SealedRecords, Sealer } from '../domain/record-store.js';
 import { concurrentMutation } from './concurrent-mutation.js';
 import { emptyRing, sequenceOf } from './key-ring.js';
 import { decodeRing, encodeRing, parseRingRecord, unusable } from './ring-record.js';
@@ -23,15 +23,17 @@ export interface StoredRing {
 }
 
 /** The authenticated ring in the store. Its MAC key was unwrapped once, when this was opened. */
-export class RingStore {
+export class RingStore implements SealedRecords {
   readonly #store: RecordStore;
+  readonly #sealer: Sealer;
   readonly #deploymentId: string;
-  readonly #sealedKey: SealedRecord;
   readonly #key: KeyObject;
+  #sealedKey: SealedRecord;
   #seen: number;
 
-  constructor({ store, deploymentId }: RingStoreParts, sealedKey: SealedRecord, key: KeyObject) {
+  constructor({ store, sealer, deploymentId }: RingStoreParts, sealedKey: SealedRecord, key: KeyObject) {
     this.#store = store;
+    this.#sealer = sealer;
     this.#deploymentId = deploymentId;
     this.#sealedKey = sealedKey;
     this.#key = key;
@@ -45,7 +47,7 @@ export class RingStore {
     const stored = await this.#store.read(RECORD);
     if (stored === undefined) throw unusable('it is missing');
     const record = parseRingRecord(stored.value);
-    if (canonicalJson(record.macKey) !== canonicalJson(this.#sealedKey)) throw unusable('its sealed key was replaced');
+    if (canonicalJson(record.macKey) !== canonicalJson(this.#sealedKey)) await this.#adopt(record.macKey);
     const ring = decodeRing(record, this.#deploymentId, this.#key);
     if (sequenceOf(ring) < seen) throw unusable('it is older than one that was in force before');
     this.#seen = Math.max(this.#seen, sequenceOf(ring));
@@ -61,6 +63,34 @@ export class RingStore {
       throw hasCode(error, 'VERSION_MISMATCH') ? concurrentMutation(error) : error;
     }
     this.#seen = Math.max(this.#seen, sequenceOf(ring));
+  }
+
+  sealedRecords(): Promise<readonly string[]> {
+    return Promise.resolve([RECORD]);
+  }
+
+  async reseal(_name: string, signal: AbortSignal): Promise<boolean> {
+    const { ring, version } = await this.load();
+    const resealed = await this.#sealer.reseal(this.#sealedKey, CONTEXT, signal);
+    if (resealed === undefined) return false;
+    const before = this.#sealedKey;
+    this.#sealedKey = resealed;
+    try {
+      await this.commit(ring, version);
+    } catch (error) {
+      this.#sealedKey = before;
+      throw error;
+    }
+    return true;
+  }
+
+  /** The same key sealed anew by another replica is taken over; any other key is a replaced one. */
+  async #adopt(macKey: SealedRecord): Promise<void> {
+    const opened = await this.#sealer.open(macKey, CONTEXT, new AbortController().signal).catch((error: unknown) => {
+      throw hasCode(error, 'KEY_SERVICE_UNAVAILABLE') ? error : unusable('its sealed key was replaced', error);
+    });
+    if (!secretKey(opened).equals(this.#key)) throw unusable('its sealed key was replaced');
+    this.#sealedKey = macKey;
   }
 }
 

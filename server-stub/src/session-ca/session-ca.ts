@@ -3,7 +3,7 @@ import { certificatePem } from 'spirl-agent/runtime/certificate-facts.js';
 import { hasCode, SpirlError } from 'spirl-agent/runtime/errors.js';
 import { Latest } from 'spirl-agent/runtime/latest.js';
 import type { Logger } from 'spirl-agent/runtime/logger.js';
-import type { RecordStore, SealedRecord, Sealer } from '../domain/record-store.js';
+import type { RecordStore, SealedRecord, SealedRecords, Sealer } from '../domain/record-store.js';
 import { livingAuthorities, SESSION_CA_LIFETIME_MS, signingAuthority, successorIsDue } from './ca-schedule.js';
 import {
   createSessionAuthority,
@@ -42,7 +42,7 @@ export interface SessionCaState {
  * The CA by which server endpoints and agents of one deployment know each other. No keyset and no upstream has a part in it,
  * so neither a rotation nor a compromise of those cuts agents off.
  */
-export class SessionCa {
+export class SessionCa implements SealedRecords {
   readonly state: Latest<SessionCaState>;
   readonly #options: SessionCaOptions;
   #authorities: readonly SessionAuthority[];
@@ -94,6 +94,21 @@ export class SessionCa {
     this.#options.logger.info('session CA published', { certificates: this.#authorities.length });
   }
 
+  sealedRecords(): Promise<readonly string[]> {
+    return Promise.resolve([RECORD]);
+  }
+
+  async reseal(name: string, signal: AbortSignal): Promise<boolean> {
+    const { store, sealer } = this.#options;
+    const stored = await store.read(name);
+    if (stored === undefined) throw new SpirlError('STORE_CORRUPT', `the record ${name} is missing`);
+    const record = parseRecord(stored.value);
+    const sealed = await sealer.reseal(record.sealed, sealContext(this.#options), signal);
+    if (sealed === undefined) return false;
+    await store.write(name, { ...record, sealed }, stored.version);
+    return true;
+  }
+
   #certificates(): readonly Buffer[] {
     return this.#authorities.map((ca) => Buffer.from(ca.certificate.rawData));
   }
@@ -133,15 +148,18 @@ async function sealRecord(
 }
 
 async function openRecord(options: SessionCaOptions, value: unknown, signal: AbortSignal): Promise<SessionAuthority[]> {
-  const record = value as { format?: unknown; sealed?: SealedRecord } | null;
-  if (record?.format !== FORMAT || record.sealed === undefined) {
-    throw new SpirlError('STORE_CORRUPT', `the record ${RECORD} has an unknown format (expected format ${FORMAT})`);
-  }
-  const plain = await options.sealer.open(record.sealed, sealContext(options), signal);
+  const { sealed } = parseRecord(value);
+  const plain = await options.sealer.open(sealed, sealContext(options), signal);
   try {
     const stored = JSON.parse(plain.toString()) as { certificate: string; privateKey: string }[];
     return await Promise.all(stored.map(decodeAuthority));
   } catch (error) {
     throw new SpirlError('STORE_CORRUPT', `the record ${RECORD} cannot be read`, { cause: error });
   }
+}
+
+function parseRecord(value: unknown): { readonly format: typeof FORMAT; readonly sealed: SealedRecord } {
+  const record = value as { format?: unknown; sealed?: SealedRecord } | null;
+  if (record?.format === FORMAT && record.sealed !== undefined) return { format: FORMAT, sealed: record.sealed };
+  throw new SpirlError('STORE_CORRUPT', `the record ${RECORD} has an unknown format (expected format ${FORMAT})`);
 }

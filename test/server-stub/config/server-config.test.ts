@@ -45,15 +45,81 @@ test('lab lifetimes need labTtl', (t) => {
   ]);
 });
 
-test('key wrapping services are refused by name, and two at once as well', (t) => {
+const KMS_KEY = 'arn:aws:kms:us-east-1:123456789012:key/example-key-id';
+
+test('two key wrapping services at once are refused, with everything wrong in either', (t) => {
+  const exclude = ': aws.kmsKeyARN and azure.keyVault.url exclude each other: keys are wrapped by exactly one service';
   t.deepEqual(
     problemsOf(t, `${minimal}aws: { kmsKeyARN: "arn:aws:kms:x" }\nazure: { keyVault: { url: "https://h" } }`),
     [
-      '/aws/kmsKeyARN: Key wrapping by AWS KMS is not available in this version',
-      '/azure/keyVault/url: Key wrapping by Azure Managed HSM is not available in this version',
-      ': aws.kmsKeyARN and azure.keyVault.url exclude each other: keys are wrapped by exactly one service',
+      '/aws/kmsKeyARN: the ARN of a key (arn:aws:kms:<region>:<account>:key/<id>; an alias may change its meaning) is expected',
+      '/azure/keyVault/url: https://<name>.managedhsm.azure.net (only a Managed HSM can wrap keys) is expected',
+      exclude,
+      '/azure/keyVault/keyName: the name of a key is required with azure.keyVault.url',
     ],
   );
+  const both = `aws: { kmsKeyARN: "${KMS_KEY}" }\nazure: { keyVault: { url: "https://h.managedhsm.azure.net/", keyName: k } }`;
+  t.deepEqual(problemsOf(t, minimal + both), [exclude]);
+});
+
+test('the settings of the operator pages are accepted as they are printed there', (t) => {
+  const { aws } = parseServerConfig(
+    `${minimal}aws:\n  kmsKeyARN: "${KMS_KEY}"\n  endpoints:\n    kms: "https://kms.us-east-1.amazonaws.com"\n`,
+  );
+  t.deepEqual(aws, { kmsKeyARN: KMS_KEY, endpoints: { kms: 'https://kms.us-east-1.amazonaws.com' } });
+  const keyVault = {
+    url: 'https://my-managed-hsm.managedhsm.azure.net/',
+    keyName: 'defakto-wrapping-key',
+    keyVersion: 'a1b2c3d4e5f6',
+  };
+  t.deepEqual(parseServerConfig(`${minimal}azure: { keyVault: ${JSON.stringify(keyVault)} }`).azure, { keyVault });
+});
+
+for (const url of [
+  'http://h.managedhsm.azure.net',
+  'https://h.vault.azure.net',
+  'https://h.managedhsm.azure.net.evil.example',
+  'https://evil.example/.managedhsm.azure.net',
+  'https://user@h.managedhsm.azure.net',
+  'https://h.managedhsm.azure.net:8443',
+  'https://h.managedhsm.azure.net/keys',
+]) {
+  test(`${url} is no Managed HSM, and is refused before anybody calls it`, (t) => {
+    t.deepEqual(problemsOf(t, `${minimal}azure: { keyVault: { url: "${url}", keyName: k } }`), [
+      '/azure/keyVault/url: https://<name>.managedhsm.azure.net (only a Managed HSM can wrap keys) is expected',
+    ]);
+  });
+}
+
+for (const arn of [
+  'arn:aws:kms:us-east-1:123456789012:alias/wrapping',
+  'arn:aws:s3:us-east-1:123456789012:key/x',
+  'arn:aws:kms::123456789012:key/x',
+  'arn:aws:kms:us-east-1:12345:key/x',
+  'example-key-id',
+]) {
+  test(`${arn} is no ARN of a KMS key`, (t) => {
+    t.regex(problemsOf(t, `${minimal}aws: { kmsKeyARN: "${arn}" }`)[0] ?? '', /^\/aws\/kmsKeyARN: the ARN of a key/);
+  });
+}
+
+test('another endpoint of AWS KMS is https, or on this machine', (t) => {
+  const endpoint = (url: string) => `${minimal}aws: { kmsKeyARN: "${KMS_KEY}", endpoints: { kms: "${url}" } }`;
+  for (const url of ['https://vpce-1.kms.us-east-1.vpce.amazonaws.com', 'http://127.0.0.1:5000', 'http://[::1]:5000']) {
+    t.notThrows(() => parseServerConfig(endpoint(url)), url);
+  }
+  for (const url of ['http://kms.us-east-1.amazonaws.com', 'https://h/path', 'https://u:p@h', 'ftp://h', 'h']) {
+    t.regex(problemsOf(t, endpoint(url))[0] ?? '', /^\/aws\/endpoints\/kms: an https URL/, url);
+  }
+});
+
+test('a Managed HSM and the name of its key go together', (t) => {
+  t.deepEqual(problemsOf(t, `${minimal}azure: { keyVault: { keyName: k } }`), [
+    '/azure/keyVault/url: the URL of a Managed HSM is required with azure.keyVault.keyName',
+  ]);
+  t.deepEqual(problemsOf(t, `${minimal}azure: { keyVault: { url: "https://h.managedhsm.azure.net" } }`), [
+    '/azure/keyVault/keyName: the name of a key is required with azure.keyVault.url',
+  ]);
 });
 
 test('empty key wrapping settings are unset', (t) => {

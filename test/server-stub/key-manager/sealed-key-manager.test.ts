@@ -11,7 +11,9 @@ const signal = new AbortController().signal;
 const unlocked = () => Promise.resolve({ release: () => Promise.resolve() });
 const kek = randomBytes(32);
 const xor = (bytes: Uint8Array) => Promise.resolve(Buffer.from(bytes.map((byte, i) => byte ^ (kek[i] ?? 0))));
-const sealer = createSealer({ name: 'fake', kek: 'kek-1', wrap: xor, unwrap: xor }, 'tdd-1');
+const wrap = async (dek: Uint8Array) => ({ bytes: await xor(dek) });
+const unwrap = ({ bytes }: { bytes: Uint8Array }) => xor(bytes);
+const sealer = createSealer({ name: 'fake', kek: 'kek-1', wrap, unwrap }, 'tdd-1');
 
 async function open(files = new MemoryFileSystem()) {
   const store = await openFileStore('/state', files, unlocked);

@@ -91,7 +91,12 @@ export function requireUsable({ ring, keys }: SigningState): void {
 function memoryWrapper(kek: string) {
   const mask = Buffer.alloc(32, kek);
   const xor = (bytes: Uint8Array) => Promise.resolve(Buffer.from(bytes.map((byte, i) => byte ^ (mask[i] ?? 0))));
-  return { name: 'memory', kek, wrap: xor, unwrap: xor };
+  return {
+    name: 'memory',
+    kek,
+    wrap: async (dek: Uint8Array) => ({ bytes: await xor(dek) }),
+    unwrap: ({ bytes }: { bytes: Uint8Array }) => xor(bytes),
+  };
 }
 
 /** A certificate in which only what keysets look at is right. */

@@ -291,7 +291,7 @@ test('a start waits for a key service that is away, bounded; a refusal ends it a
     listKeys: () => answer(),
   };
   const started = openDeployment({ files, clock, parts: { keyManager } });
-  const late = t.throwsAsync(started, { code: 'DEADLINE_EXCEEDED' });
+  const late = t.throwsAsync(started, { code: 'KEY_SERVICE_UNAVAILABLE', message: /; waited 2m0s for it$/ });
   for (let second = 0; second < 121; second++) await clock.advance(1000);
   await late;
   answer = () => Promise.reject(new SpirlError('INVALID_CONFIG', 'no permission'));

@@ -1,0 +1,56 @@
+import type { Clock } from './clock.js';
+import { withDeadline } from './deadline.js';
+import { formatDuration } from './duration.js';
+import { hasCode, SpirlError } from './errors.js';
+import type { Logger } from './logger.js';
+
+const FIRST_PAUSE_MS = 500;
+const MAX_PAUSE_MS = 5_000;
+
+export interface Patience {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** How long it is waited in all. */
+  readonly limitMs: number;
+}
+
+/**
+ * Repeats `work` while it fails with KEY_SERVICE_UNAVAILABLE, each time saying what is waited for; any other failure is thrown at
+ * once. After `limitMs` the last failure is thrown, with how long it was waited.
+ */
+export async function untilAvailable<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  patience: Patience,
+  signal: AbortSignal,
+): Promise<T> {
+  const { clock, limitMs } = patience;
+  const waited = `waited ${formatDuration(limitMs)} for it`;
+  const failures: SpirlError[] = [];
+  try {
+    return await withDeadline((inTime) => repeat(work, patience, failures, inTime), limitMs, waited, clock, signal);
+  } catch (error) {
+    const last = failures.at(-1);
+    if (signal.aborted || !hasCode(error, 'DEADLINE_EXCEEDED')) throw error;
+    if (last === undefined)
+      throw new SpirlError('KEY_SERVICE_UNAVAILABLE', `the key service did not answer; ${waited}`);
+    throw new SpirlError('KEY_SERVICE_UNAVAILABLE', `${last.message}; ${waited}`, { cause: last });
+  }
+}
+
+async function repeat<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  { clock, logger }: Patience,
+  failures: SpirlError[],
+  signal: AbortSignal,
+): Promise<T> {
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
+    try {
+      return await work(signal);
+    } catch (error) {
+      if (signal.aborted || !hasCode(error, 'KEY_SERVICE_UNAVAILABLE')) throw error;
+      failures.splice(0, failures.length, error);
+      logger.warn('Waiting for the key service', { error: error.message, nextTry: formatDuration(pauseMs) });
+      await clock.sleep(pauseMs, signal);
+    }
+  }
+}
