@@ -87,7 +87,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
       bundles: svids.bundles.latest,
       entitlement: svids.entitlement,
     },
-    ...{ clock, logger, onUnexpected, limits: agent.limits },
+    ...{ clock, logger, onUnexpected, metrics, limits: agent.limits },
     authority: agent.javaAuthorityShim ? 'repair' : 'as-is',
     interceptors: [observeRpcs(metrics, clock)],
   });

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { hasCode } from 'spirl-agent/runtime/errors.js';
 import type { Latest } from 'spirl-agent/runtime/latest.js';
 import type { BundleSyncOptions } from './api/bundle-sync.js';
 import type { ClusterRegistry } from './clusters/cluster-registry.js';
@@ -29,7 +30,7 @@ export function createClusterViews(
     view: (clusterId) => ({
       policy: {
         version: contentVersion({ ...source.policySection(clusterId), defaults }),
-        reads: policies.policyOf(clusterId).reads,
+        reads: readsOf(policies, clusterId),
       },
       sections: agentSections(managed.value, clusterId),
     }),
@@ -43,6 +44,16 @@ export function createClusterViews(
       }, signal);
     },
   };
+}
+
+/** What the policy reads; where it cannot be used at all, everything counts, and issuance says why. */
+function readsOf(policies: ClusterPolicies, clusterId: string): readonly string[] {
+  try {
+    return policies.policyOf(clusterId).reads;
+  } catch (error) {
+    if (hasCode(error, 'UNAVAILABLE')) return ['*'];
+    throw error;
+  }
 }
 
 function policySource(clusters: ClusterRegistry, managed: Latest<ManagedConfigState>): PolicySource {

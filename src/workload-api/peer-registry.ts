@@ -22,8 +22,9 @@ export class PeerRegistry {
   readonly #refused: UidQuota;
   readonly #clock: Clock;
 
-  constructor(connectionsPerUid: number, clock: Clock) {
-    this.#allowed = new UidQuota('connections', connectionsPerUid);
+  /** `refused` is told of each connection over its uid's limit. */
+  constructor(connectionsPerUid: number, clock: Clock, refused: () => void = () => {}) {
+    this.#allowed = new UidQuota('connections', connectionsPerUid, refused);
     this.#refused = new UidQuota('connections', REFUSED_PER_UID);
     this.#clock = clock;
   }

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { ServerInterceptor } from '@grpc/grpc-js';
 import type { Clock } from '../runtime/clock.js';
-import { SpirlError } from '../runtime/errors.js';
+import { hasCode, SpirlError } from '../runtime/errors.js';
 import type { OnUnexpected } from '../runtime/grpc-adapter.js';
 import { InjectedServer } from '../runtime/injected-server.js';
 import type { Logger } from '../runtime/logger.js';
@@ -53,6 +53,11 @@ const MAX_REQUEST_BYTES = 64 * 1024;
 /** How long ended streams may take to reach their clients at stop. */
 const GRACE_MS = 1_000;
 
+/** Told of each caller refused before anybody was asked who it is. */
+export interface RefusalMetrics {
+  workloadRefused(reason: 'connections' | 'streams' | 'attestations' | 'unidentified'): void;
+}
+
 export interface WorkloadApiOptions {
   readonly socketPath: string;
   readonly sources: WorkloadApiSources;
@@ -61,6 +66,7 @@ export interface WorkloadApiOptions {
   readonly logger: Logger;
   readonly onUnexpected: OnUnexpected;
   readonly limits?: Partial<WorkloadApiLimits>;
+  readonly metrics?: RefusalMetrics;
   /** Default `repair`. */
   readonly authority?: AuthorityHandling;
   /** Applied to every call; refusals of this room pass through them. */
@@ -99,7 +105,9 @@ class SocketWorkloadApi implements WorkloadApi {
     this.#options = options;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.#log = options.logger.named('endpoints');
-    this.#peers = new PeerRegistry(this.#limits.connectionsPerUid, options.clock);
+    this.#peers = new PeerRegistry(this.#limits.connectionsPerUid, options.clock, () =>
+      options.metrics?.workloadRefused('connections'),
+    );
     this.#server = this.#createServer();
   }
 
@@ -143,16 +151,17 @@ class SocketWorkloadApi implements WorkloadApi {
       );
     } catch (error) {
       socket.destroy();
+      if (hasCode(error, 'NOT_AUTHORIZED')) this.#options.metrics?.workloadRefused('unidentified');
       if (error instanceof SpirlError) this.#log.debug('Connection refused', { reason: error.message });
       else this.#options.onUnexpected(error);
     }
   }
 
   #createServer(): InjectedServer {
-    const { sources, clock, onUnexpected, interceptors = [] } = this.#options;
+    const { sources, clock, onUnexpected, metrics, interceptors = [] } = this.#options;
     const { streamsPerUid, attestationsPerUid, requestMs } = this.#limits;
     const admitted = admission({
-      streams: new UidQuota('open calls', streamsPerUid),
+      streams: new UidQuota('open calls', streamsPerUid, () => metrics?.workloadRefused('streams')),
       requestMs,
       clock,
       needsHeader: (path) => path.startsWith(`/${SERVICE}/`),
@@ -168,7 +177,9 @@ class SocketWorkloadApi implements WorkloadApi {
         'grpc.max_connection_idle_ms': this.#limits.idleMs,
       },
     });
-    const attestations = new UidQuota('attestations under way', attestationsPerUid);
+    const attestations = new UidQuota('attestations under way', attestationsPerUid, () =>
+      metrics?.workloadRefused('attestations'),
+    );
     const parts = { sources, attestations, calls: this.#calls, pushes: new PushQueue(), clock, onUnexpected };
     server.grpc.addService(workloadApiDefinition(), workloadApiMethods(parts));
     addReflection(server.grpc);
