@@ -106,6 +106,10 @@ export interface AdminMethods {
   'trustdomain.ActivateDeploymentKeySet': KeysetStep;
   'trustdomain.TaintDeploymentKeySet': KeysetStep;
   'trustdomain.RemoveDeploymentKeySet': KeysetStep;
+  'trustdomain.RewrapDeploymentKeySets': Rpc<
+    { deployment: DeploymentName },
+    { provider: string; key: string; records: readonly { name: string; rewrapped: boolean }[] }
+  >;
   'cluster.RegisterCluster': Rpc<
     { name: string; trustDomain: string; platform: string; publicKey: Uint8Array },
     { clusterId: string; clusterVersionId: string }

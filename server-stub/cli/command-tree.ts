@@ -19,6 +19,7 @@ import { keysetActivate } from './commands/trust-domain-deployment-keyset-activa
 import { keysetList } from './commands/trust-domain-deployment-keyset-list.js';
 import { keysetPrepare } from './commands/trust-domain-deployment-keyset-prepare.js';
 import { keysetRemove } from './commands/trust-domain-deployment-keyset-remove.js';
+import { keysetRewrap } from './commands/trust-domain-deployment-keyset-rewrap.js';
 import { keysetTaint } from './commands/trust-domain-deployment-keyset-taint.js';
 import { trustDomainInfo } from './commands/trust-domain-info.js';
 import { version } from './commands/version.js';
@@ -35,6 +36,7 @@ export const COMMANDS: readonly CliCommand[] = [
   keysetActivate,
   keysetTaint,
   keysetRemove,
+  keysetRewrap,
   trustBundleGet,
   clusterRegister,
   clusterList,

@@ -7,7 +7,7 @@ import type { TrustSnapshot } from './api/bundle-sync.js';
 import type { ConnectedAgents } from './api/bundle-sync-agents.js';
 import { addClusterAdmin } from './api/cluster-admin.js';
 import { addConfigAdmin } from './api/config-admin.js';
-import { addKeysetAdmin } from './api/keyset-admin.js';
+import { addKeysetAdmin, type Rewrap } from './api/keyset-admin.js';
 import type { ClusterRegistry } from './clusters/cluster-registry.js';
 import type { DeploymentIdentity } from './config/deployment-identity.js';
 import type { ManagedConfig } from './config/managed-config.js';
@@ -23,6 +23,7 @@ export interface AdminApiParts {
   readonly clusters: ClusterRegistry;
   readonly managed: ManagedConfig;
   readonly keysets: KeysetService;
+  readonly rewrap: Rewrap;
   readonly agents: ConnectedAgents;
   readonly trust: Latest<TrustSnapshot>;
   readonly interceptors: readonly ServerInterceptor[];
@@ -45,6 +46,7 @@ export async function openAdminApi(all: AdminApiParts): Promise<AdminListener> {
   const bundle = () => bundleOf(keysets.state.value.ring, trustDomain);
   addKeysetAdmin(grpc, {
     keysets,
+    rewrap: all.rewrap,
     deployment: {
       ...{ trustDomain, trustDomainId, deploymentId, deploymentName },
       bundleEndpoint: '',

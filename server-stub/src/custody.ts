@@ -19,6 +19,8 @@ export interface Custody {
   readonly store: FileStore;
   readonly identity: DeploymentIdentity;
   readonly sealer: Sealer;
+  /** Provider and key-encrypting key. */
+  readonly wrapping: Pick<Wrapper, 'name' | 'kek'>;
 }
 
 export interface CustodyParts {
@@ -41,7 +43,7 @@ export async function openCustody(config: ServerConfig, parts: CustodyParts, sig
     const identity = await openDeploymentIdentity(store, config.trustDomainDeployment);
     await prove(wrapper, identity, config, parts, signal);
     parts.logger.info(configured.message, configured.fields(wrapper.kek));
-    return { store, identity, sealer: createSealer(wrapper, identity.deploymentId) };
+    return { store, identity, sealer: createSealer(wrapper, identity.deploymentId), wrapping: wrapper };
   } catch (error) {
     await store.close();
     throw error;

@@ -20,6 +20,7 @@ import { DEFAULT_ROTATION_POLICY } from './keyset/rotation-policy.js';
 import { ConnectedAgents } from './api/bundle-sync-agents.js';
 import { policyProblems } from './policy/compile-policy.js';
 import { keepFilesCurrent, publishFiles } from './published-files.js';
+import { createRewrap } from './rewrap.js';
 import type { ServerParts } from './server-parts.js';
 import { SessionCa } from './session-ca/session-ca.js';
 import { createOcsfAudit, silentAudit, type Audit } from './telemetry/audit.js';
@@ -122,7 +123,8 @@ async function serve(
     ...shared,
     ...{ sessionCa, policies, defaults, metrics, audit, interceptors },
   });
-  const adminApi = await openAdminApi({ ...shared, interceptors });
+  const rewrap = createRewrap(keysets, [sessionCa], custody, logger.named('keyWrapping'));
+  const adminApi = await openAdminApi({ ...shared, rewrap, interceptors });
   metrics.watch({
     connectedAgents: () => agents.list().size,
     keysets: () => keysets.state.value.ring.keysets,

@@ -30,6 +30,16 @@ export interface Keysets {
   remove: MoveKeyset;
 }
 
+/** Puts every sealed record of the deployment under the newest version of its key-encrypting key; bounded to 120 s. */
+export type Rewrap = (operator: Operator, signal: AbortSignal) => Promise<Rewrapped>;
+
+export interface Rewrapped {
+  /** Key-wrapping provider. */
+  readonly provider: string;
+  readonly key: string;
+  readonly records: readonly { readonly name: string; readonly rewrapped: boolean }[];
+}
+
 /** Which deployment of which trust domain this server is. Durations in milliseconds. */
 export interface DeploymentFacts {
   readonly trustDomain: string;
@@ -45,6 +55,7 @@ export interface DeploymentFacts {
 
 export interface KeysetAdminOptions {
   readonly keysets: Keysets;
+  readonly rewrap: Rewrap;
   readonly deployment: DeploymentFacts;
   readonly svidsPerKeyset: () => SvidsPerKeyset;
   readonly bundleSequence: () => number;
@@ -73,6 +84,7 @@ export function addKeysetAdmin(grpc: Server, options: KeysetAdminOptions): void 
     ActivateDeploymentKeySet: move((id, operator, signal) => keysets.activate(id, operator, signal)),
     TaintDeploymentKeySet: move((id, operator, signal) => keysets.taint(id, operator, signal)),
     RemoveDeploymentKeySet: move((id, operator, signal) => keysets.remove(id, operator, signal)),
+    RewrapDeploymentKeySets: adminMethod(rewrap(options), onUnexpected),
   });
 }
 
@@ -81,6 +93,13 @@ function prepare(options: KeysetAdminOptions): AdminMethod<{ deployment: WireDep
     requireDeployment(options.deployment, request.deployment);
     const { keysetId, ring } = await options.keysets.prepare(operator, signal);
     return { keySetId: keysetId, signingKeys: signingKeyMessages(ring, options.svidsPerKeyset()) };
+  };
+}
+
+function rewrap(options: KeysetAdminOptions): AdminMethod<{ deployment: WireDeployment | null }, Rewrapped> {
+  return (request, { operator, signal }) => {
+    requireDeployment(options.deployment, request.deployment);
+    return options.rewrap(operator, signal);
   };
 }
 

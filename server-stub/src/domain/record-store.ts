@@ -40,6 +40,8 @@ export interface SealedRecords {
   reseal(name: string, signal: AbortSignal): Promise<boolean>;
 }
 
+export const keepsSealed = (room: object): room is SealedRecords => 'sealedRecords' in room;
+
 /** JSON-safe form of something sealed. */
 export interface SealedRecord {
   readonly format: 1;

@@ -3,7 +3,7 @@ import { runTasks } from 'spirl-agent/runtime/task-group.js';
 import { canCheck } from '../domain/key-manager.js';
 import type { Ring, SigningState } from '../domain/keyset.js';
 import type { Operator } from '../domain/operator.js';
-import type { SealedRecords } from '../domain/record-store.js';
+import { keepsSealed, type SealedRecords } from '../domain/record-store.js';
 import { sequenceOf } from './key-ring.js';
 import { checkKeysetId } from './keyset-id.js';
 import type { KeysetParts, Publisher } from './keyset-parts.js';
@@ -70,16 +70,17 @@ export class KeysetService {
   }
 
   /**
-   * Seals anew, one record after the other, what the rooms of `sealed` and the ring keep sealed. `told` gets each record's name and
+   * Seals anew, one record after the other, what ring, key manager and the rooms of `others` keep sealed. `told` gets each record's name and
    * whether it was under an older version of the KEK. A failure leaves each record whole, and repeating goes on with the rest.
    */
   async rewrap(
-    sealed: readonly SealedRecords[],
+    others: readonly SealedRecords[],
     told: (name: string, changed: boolean) => void,
     operator: Operator,
     signal: AbortSignal,
   ): Promise<void> {
-    const rooms = [this.#opened.ringStore, ...sealed];
+    const { keyManager } = this.#parts;
+    const rooms = [this.#opened.ringStore, ...(keepsSealed(keyManager) ? [keyManager] : []), ...others];
     const work = async (inTime: AbortSignal, tell: (progress: string) => void): Promise<void> => {
       const names = await Promise.all(rooms.map((room) => room.sealedRecords()));
       const total = names.flat().length;
