@@ -53,7 +53,7 @@ export function candidates(root: Command, words: readonly string[]): readonly st
     if (next === undefined) position++;
     else command = next;
   }
-  const option = optionsOf(command, root).find(({ long, short }) => [long, short].includes(before.at(-1)));
+  const option = optionNamed(command, root, before.at(-1) ?? '');
   if (option !== undefined && (option.required || option.optional)) return matching(option.argChoices ?? [], typed);
   if (typed.startsWith('-'))
     return matching([...optionsOf(command, root).map(({ long }) => long ?? ''), '--help'], typed);
@@ -65,8 +65,12 @@ function optionsOf(command: Command, root: Command): Command['options'] {
   return command === root ? root.options : [...command.options, ...root.options];
 }
 
+function optionNamed(command: Command, root: Command, word: string): Command['options'][number] | undefined {
+  return optionsOf(command, root).find(({ long, short }) => long === word || short === word);
+}
+
 function takesValue(command: Command, root: Command, word: string): boolean {
-  const option = optionsOf(command, root).find(({ long, short }) => long === word || short === word);
+  const option = optionNamed(command, root, word);
   return option !== undefined && (option.required || option.optional);
 }
 

@@ -34,7 +34,8 @@ function socketPath(text: string, source: string): string {
     throw new UsageError(`${source}: only the admin socket of a local server is supported: unix:///path/to/admin.sock`);
   }
   const path = resolve(rest);
-  if (rest === '' || path.includes('\0')) throw new UsageError(`${source}: not a path: ${JSON.stringify(text)}`);
+  if (rest === '' || path === '/' || path.includes('\0'))
+    throw new UsageError(`${source}: not a path: ${JSON.stringify(text)}`);
   if (Buffer.byteLength(path) > SOCKET_PATH_MAX) {
     throw new UsageError(
       `${source}: longer than the ${SOCKET_PATH_MAX} bytes that a Unix socket's path may have: ${path}`,

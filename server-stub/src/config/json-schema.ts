@@ -6,7 +6,7 @@ const MAX_PROBLEMS = 50;
 
 /** Everything about a value that a JSON Schema refuses, as JSON Pointers below `at`. Null and empty strings are unset. */
 export function schemaCheck(schema: Schema): (value: unknown, at: string) => readonly Problem[] {
-  const validate = new Ajv({ allErrors: true, strict: true }).compile(schema);
+  const validate = new Ajv({ allErrors: true, strict: true, verbose: true }).compile(schema);
   return (value, at) => {
     if (validate(withoutUnset(value))) return [];
     return (validate.errors ?? []).slice(0, MAX_PROBLEMS).map((error) => problemOf(error, at));
