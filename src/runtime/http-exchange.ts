@@ -1,4 +1,4 @@
-import { request as plainRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { request as plainRequest, type Agent, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as tlsRequest } from 'node:https';
 import type { Clock } from './clock.js';
 import { withDeadline } from './deadline.js';
@@ -15,6 +15,11 @@ export interface HttpRequest {
   /** From the first packet to the last byte. */
   readonly timeoutMs: number;
   readonly maxAnswerBytes: number;
+  /**
+   * Connections that are kept for the next request; absent: one of its own. A server may close a kept connection just when it
+   * is used again: such a request is sent a second time, so only what may arrive twice belongs here.
+   */
+  readonly connections?: Agent;
 }
 
 export interface HttpAnswer {
@@ -32,7 +37,7 @@ export class NoAnswer extends Error {
 }
 
 /**
- * One request on a connection of its own, within time and size. Redirects are answers like others: nobody follows them.
+ * One request, within time and size. Redirects are answers like others: nobody follows them.
  * Throws NoAnswer, or the reason of `signal`.
  */
 export async function exchange(request: HttpRequest, clock: Clock, signal: AbortSignal): Promise<HttpAnswer> {
@@ -47,25 +52,38 @@ export async function exchange(request: HttpRequest, clock: Clock, signal: Abort
 }
 
 function send(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
-  const { url, method, headers, body, trustedCas } = request;
+  const { url, method, headers, body, trustedCas, connections } = request;
   const options: RequestOptions & { ca?: string } = {
     method,
     headers: { ...headers, ...(body !== undefined && { 'content-length': String(Buffer.byteLength(body)) }) },
-    agent: false,
+    agent: connections ?? false,
     signal,
     ...(trustedCas !== undefined && { ca: trustedCas }),
   };
   return new Promise((resolve, reject) => {
     const start = url.protocol === 'https:' ? tlsRequest : plainRequest;
+    let answered = false;
     const call = start(url, options, (answer) => {
+      answered = true;
       collect(answer, request.maxAnswerBytes).then(resolve, (error: unknown) => {
         call.destroy();
         reject(error);
       });
     });
-    call.on('error', reject);
+    call.on('error', (error: NodeJS.ErrnoException) => {
+      const stale = call.reusedSocket && !answered && STALE.has(error.code);
+      if (stale && !signal.aborted) resolve(send(onItsOwn(request), signal));
+      else reject(error);
+    });
     call.end(body);
   });
+}
+
+/** How a kept connection fails that the server has closed meanwhile. */
+const STALE: ReadonlySet<string | undefined> = new Set(['ECONNRESET', 'EPIPE']);
+
+function onItsOwn({ connections: _, ...request }: HttpRequest): HttpRequest {
+  return request;
 }
 
 async function collect(answer: IncomingMessage, most: number): Promise<HttpAnswer> {
@@ -93,6 +111,7 @@ const REASONS: Readonly<Record<string, string>> = {
   SELF_SIGNED_CERT_IN_CHAIN: 'the server certificate comes from an authority that is not trusted',
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'the server certificate comes from an authority that is not trusted',
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'the server certificate comes from an authority that is not trusted',
+  INVALID_PURPOSE: 'the server certificate is not one for servers',
   ERR_TLS_CERT_ALTNAME_INVALID: 'the server certificate is for another name',
 };
 

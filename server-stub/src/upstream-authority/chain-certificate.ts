@@ -10,21 +10,43 @@ export interface ChainCertificate {
   readonly notAfter: number;
 }
 
-/** Throws whatever the parsers throw for bytes that are no certificate. */
+/** Reads everything that is looked at later, so that whatever the parsers throw for odd bytes is thrown here. */
 export function readCertificate(bytes: Uint8Array): ChainCertificate {
   const der = Uint8Array.from(bytes);
   const node = new X509Certificate(der);
   const parsed = new x509.X509Certificate(der);
-  return { der, node, parsed, notBefore: Date.parse(node.validFrom), notAfter: Date.parse(node.validTo) };
+  const times = { notBefore: Date.parse(node.validFrom), notAfter: Date.parse(node.validTo) };
+  const read: readonly unknown[] = [
+    parsed.extensions,
+    parsed.signatureAlgorithm,
+    parsed.subject,
+    parsed.issuer,
+    node.publicKey,
+    node.ca,
+  ];
+  if (read.includes(undefined) || Object.values(times).some(Number.isNaN)) throw new Error('an incomplete certificate');
+  return { der, node, parsed, ...times };
 }
 
 export function isSame(a: ChainCertificate, b: ChainCertificate): boolean {
   return Buffer.from(a.der).equals(b.der);
 }
 
-/** Signed by `issuer`, and named so. */
+/** Signed by `issuer`, and named so byte for byte, as strict verifiers want it. */
 export function isSignedBy(certificate: ChainCertificate, issuer: ChainCertificate): boolean {
-  return certificate.node.checkIssued(issuer.node) && certificate.node.verify(issuer.node.publicKey);
+  const [name, subject] = [certificate.parsed.issuerName, issuer.parsed.subjectName];
+  if (!Buffer.from(name.toArrayBuffer()).equals(Buffer.from(subject.toArrayBuffer()))) return false;
+  try {
+    return certificate.node.verify(issuer.node.publicKey);
+  } catch {
+    // A key that cannot have made it.
+    return false;
+  }
+}
+
+/** Whether it says that it is a CA; what it may do as one is its key usage. */
+export function isCa({ parsed }: ChainCertificate): boolean {
+  return parsed.getExtension(x509.BasicConstraintsExtension)?.ca === true;
 }
 
 export function isSelfSigned(certificate: ChainCertificate): boolean {

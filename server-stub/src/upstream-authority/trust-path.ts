@@ -1,5 +1,6 @@
 import {
   certSigning,
+  isCa,
   isSame,
   isSignedBy,
   keyProblem,
@@ -69,9 +70,11 @@ function pathProblem(path: readonly ChainCertificate[], now: number): Problem | 
   const [ca] = path;
   for (const [below, issuer] of path.slice(1).entries()) {
     const chain = (reason: string): Problem => ({ check: 'chain', reason: `${nameOf(issuer)} ${reason}` });
-    if (!issuer.node.ca || certSigning(issuer) === 'no') return chain('may not sign certificates');
+    if (!isCa(issuer) || certSigning(issuer) === 'no') return chain('may not sign certificates');
     const limit = pathLengthOf(issuer);
     if (limit !== undefined && limit <= below) return chain(`allows ${limit} CAs below it, ${below + 1} are there`);
+    const issued = path[below];
+    if (issued?.node.checkIssued(issuer.node) === false) return chain('has another key identifier than it is known by');
     if (now < issuer.notBefore || now >= issuer.notAfter) return chain('is not valid now');
     if (ca !== undefined && ca.notAfter > issuer.notAfter) {
       return chain(

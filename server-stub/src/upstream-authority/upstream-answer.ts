@@ -4,6 +4,7 @@ import * as x509 from 'spirl-agent/runtime/x509.js';
 import type { IssuedChain, IssueRequest } from './ca-issuer.js';
 import {
   certSigning,
+  isCa,
   isSame,
   isSelfSigned,
   keyProblem,
@@ -110,7 +111,7 @@ function uniqueRoots(roots: readonly ChainCertificate[], now: number, refusal: R
   unique.forEach((root, index) => {
     const refuse = (why: string): AnswerRefused => refusal('roots', `root ${index + 1} ${why}`);
     if (!isSelfSigned(root)) throw refuse('is not self-signed');
-    if (!root.node.ca || certSigning(root) === 'no') throw refuse('may not sign certificates');
+    if (!isCa(root) || certSigning(root) === 'no') throw refuse('may not sign certificates');
     if (now < root.notBefore || now >= root.notAfter) throw refuse(`is valid ${period(root)} only`);
     const weak = keyProblem(root);
     if (weak !== undefined) throw refuse(`cannot be relied on: ${weak}`);
@@ -125,7 +126,7 @@ function checkCa(ca: ChainCertificate, request: IssueRequest, now: number, refus
   };
   const given = spkiOf(ca.node.publicKey);
   refuse('public key', given.equals(request.key.publicKeySpki) ? undefined : 'it is not the one that was asked for');
-  refuse('basic constraints', ca.node.ca ? undefined : 'the certificate is no CA');
+  refuse('basic constraints', isCa(ca) ? undefined : 'the certificate is no CA');
   const length = pathLengthOf(ca);
   refuse('path length', length === 0 ? undefined : `it is ${length ?? 'not limited'}, 0 is expected`);
   refuse('key usage', certSigning(ca) === 'yes' ? undefined : 'keyCertSign is missing');

@@ -5,7 +5,7 @@ import { SpirlError } from 'spirl-agent/runtime/errors.js';
 import * as x509 from 'spirl-agent/runtime/x509.js';
 import { REFUSED, type CaIssuer, type IssuedChain, type IssueRequest } from '../ca-issuer.js';
 import { BACKDATE_MS, caConstraints, caSubject, randomSerial, subjectKeyId, wholeSeconds } from '../ca-profile.js';
-import { isSelfSigned, readCertificate, spkiOf, type ChainCertificate } from '../chain-certificate.js';
+import { isCa, isSelfSigned, readCertificate, spkiOf, type ChainCertificate } from '../chain-certificate.js';
 import { verifiableUntil } from '../trust-path.js';
 import type { ReadsFiles } from '../upstream-parts.js';
 
@@ -52,7 +52,7 @@ async function readCa({ certFilePath, keyFilePath, bundleFilePath }: DiskSetting
   if (!spkiOf(createPublicKey(key)).equals(spkiOf(certificate.node.publicKey))) {
     throw new SpirlError(REFUSED, `certificate ${certFilePath} and key ${keyFilePath} are no pair`);
   }
-  if (!certificate.node.ca) throw unusable(certFilePath, 'its first certificate is no CA');
+  if (!isCa(certificate)) throw unusable(certFilePath, 'its first certificate is no CA');
   const all = [...chain, ...bundle];
   const roots = all.filter(isSelfSigned);
   if (roots.length === 0) throw unusable(bundleFilePath ?? certFilePath, 'no root certificate is in it');
