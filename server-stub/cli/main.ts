@@ -25,7 +25,6 @@ process.exitCode = await runSpirlctl(process.argv.slice(2), {
   packageRoot,
   version: manifest.version,
   node: process.execPath,
-  pid: process.pid,
   out: (output) => process.stdout.write(output),
   err: (output) => process.stderr.write(output),
   readInput: () => text(process.stdin),

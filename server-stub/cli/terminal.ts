@@ -11,7 +11,6 @@ export interface Terminal {
   readonly version: string;
   /** The Node executable that runs this. */
   readonly node: string;
-  readonly pid: number;
   out(text: string): void;
   err(text: string): void;
   readInput(): Promise<string>;

@@ -140,7 +140,7 @@ export async function runCli(args: readonly string[], terminal: Partial<Terminal
   let [out, err] = ['', ''];
   const code = await runSpirlctl(args, {
     ...{ clock: systemClock, env: {}, signal: new AbortController().signal, packageRoot: '/nonexistent' },
-    ...{ version: '1.2.3', node: process.execPath, pid: process.pid },
+    ...{ version: '1.2.3', node: process.execPath },
     readInput: () => Promise.resolve(''),
     out: (text) => (out += text),
     err: (text) => (err += text),
