@@ -107,6 +107,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'the connection timed out',
   EPIPE: 'the connection was cut',
   CERT_HAS_EXPIRED: 'the server certificate has expired',
+  CERT_SIGNATURE_FAILURE: 'the server certificate comes from an authority that is not trusted',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'the server certificate is self-signed and not trusted',
   SELF_SIGNED_CERT_IN_CHAIN: 'the server certificate comes from an authority that is not trusted',
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'the server certificate comes from an authority that is not trusted',
