@@ -1,7 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { cliReferencePage } from '../../server-stub/cli/cli-reference.js';
+import { commandTree } from '../../server-stub/cli/spirlctl.js';
 import { SERVER_SETTINGS } from '../../server-stub/src/config/server-settings.js';
 import { SERVER_METRICS } from '../../server-stub/src/telemetry/metrics.js';
+import { systemClock } from '../../src/runtime/clock.js';
 import { AGENT_SETTINGS } from '../../src/config/agent-settings.js';
 import { metricsTable } from '../../src/runtime/metric-set.js';
 import { settingsTable } from '../../src/runtime/settings-table.js';
@@ -22,6 +25,7 @@ export const GENERATED_DOCS: readonly GeneratedDoc[] = [
   { path: 'docs/configuration.md', text: configurationPage },
   { path: 'docs/metrics.md', text: metricsPage },
   { path: 'docs/security.md', text: securityPage },
+  { path: 'docs/cli/spirlctl.md', text: spirlctlPage },
 ];
 
 /** What is in the file now; empty when there is none. */
@@ -101,4 +105,10 @@ function securityPage(): string {
 |---|---|---|---|
 ${rows.join('\n')}
 `;
+}
+
+function spirlctlPage(): string {
+  const nowhere = { out: () => {}, err: () => {}, readInput: () => Promise.resolve('') };
+  const machine = { clock: systemClock, env: {}, signal: new AbortController().signal, packageRoot: '/', version: '', node: '' };
+  return cliReferencePage(commandTree({ ...nowhere, ...machine }), NOTICE);
 }
