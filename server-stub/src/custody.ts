@@ -57,6 +57,7 @@ function prove(
   { clock, logger }: CustodyParts,
   signal: AbortSignal,
 ): Promise<void> {
-  const patience = { clock, logger, limitMs: startup.keyServiceTimeout };
+  const what = `key wrapping by ${wrapper.name} with key ${wrapper.kek}`;
+  const patience = { what, clock, logger, limitMs: startup.keyServiceTimeout };
   return untilAvailable((inTime) => tryWrapping(wrapper, deploymentId, inTime), patience, signal);
 }

@@ -6,10 +6,13 @@ import type { Logger } from './logger.js';
 
 const FIRST_PAUSE_MS = 500;
 const MAX_PAUSE_MS = 5_000;
+const SERVICE = 'the key service';
 
 export interface Patience {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** What is waited for, with its name; `the key service` when absent. */
+  readonly what?: string;
   /** How long it is waited in all. */
   readonly limitMs: number;
 }
@@ -23,7 +26,7 @@ export async function untilAvailable<T>(
   patience: Patience,
   signal: AbortSignal,
 ): Promise<T> {
-  const { clock, limitMs } = patience;
+  const { what = SERVICE, clock, limitMs } = patience;
   const waited = `waited ${formatDuration(limitMs)} for it`;
   const failures: SpirlError[] = [];
   try {
@@ -31,15 +34,14 @@ export async function untilAvailable<T>(
   } catch (error) {
     const last = failures.at(-1);
     if (signal.aborted || !hasCode(error, 'DEADLINE_EXCEEDED')) throw error;
-    if (last === undefined)
-      throw new SpirlError('KEY_SERVICE_UNAVAILABLE', `the key service did not answer; ${waited}`);
+    if (last === undefined) throw new SpirlError('KEY_SERVICE_UNAVAILABLE', `${what} did not answer; ${waited}`);
     throw new SpirlError('KEY_SERVICE_UNAVAILABLE', `${last.message}; ${waited}`, { cause: last });
   }
 }
 
 async function repeat<T>(
   work: (signal: AbortSignal) => Promise<T>,
-  { clock, logger }: Patience,
+  { what = SERVICE, clock, logger }: Patience,
   failures: SpirlError[],
   signal: AbortSignal,
 ): Promise<T> {
@@ -49,7 +51,7 @@ async function repeat<T>(
     } catch (error) {
       if (signal.aborted || !hasCode(error, 'KEY_SERVICE_UNAVAILABLE')) throw error;
       failures.splice(0, failures.length, error);
-      logger.warn('Waiting for the key service', { error: error.message, nextTry: formatDuration(pauseMs) });
+      logger.warn(`Waiting for ${what}`, { error: error.message, nextTry: formatDuration(pauseMs) });
       await clock.sleep(pauseMs, signal);
     }
   }

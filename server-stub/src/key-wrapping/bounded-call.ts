@@ -3,9 +3,9 @@ import { withDeadline } from 'spirl-agent/runtime/deadline.js';
 import { hasCode, SpirlError } from 'spirl-agent/runtime/errors.js';
 
 /** A key service that is well answers in milliseconds; this leaves room for the retries of its client. */
-export const CALL_LIMIT_MS = 20_000;
+export const CALL_LIMIT_MS = 10_000;
 
-/** One call to a key service. KEY_SERVICE_UNAVAILABLE naming `what` (service, action, key) when it takes longer than 20 s. */
+/** One call to a key service. KEY_SERVICE_UNAVAILABLE naming `what` (service, action, key) when it takes longer than 10 s. */
 export async function boundedCall<T>(
   what: string,
   call: (signal: AbortSignal) => Promise<T>,

@@ -63,6 +63,12 @@ function credentialFailure(cause: Error, asked: AzureAction): SpirlError {
   if (entra !== undefined && !ENTRA_PASSES.test(cause.message)) {
     return refused(`Microsoft Entra ID gave no token for ${action} with key ${key} of ${service} (${entra})`, cause);
   }
+  if (/ENOENT|EACCES|EISDIR/.test(cause.message)) {
+    return refused(
+      `no Azure token for ${action} with key ${key} of ${service}: the federated token cannot be read`,
+      cause,
+    );
+  }
   if (cause.name === 'AuthenticationError' || cause.name === 'AuthenticationRequiredError') {
     return unavailable(asked, `Microsoft Entra ID gave no token (${entra ?? 'no answer'})`, cause);
   }
