@@ -13,7 +13,7 @@ export interface CertificateOptions {
   /** Undefined: no limit. */
   readonly pathLength?: number | undefined;
   readonly ca?: boolean;
-  readonly usages?: x509.KeyUsageFlags;
+  readonly keyUsage?: x509.KeyUsagesExtension;
   readonly hash?: string;
   readonly curve?: 'P-256' | 'P-384' | 'P-521';
   readonly rsaBits?: number;
@@ -89,11 +89,10 @@ async function certify(
   options: CertificateOptions & { readonly subject: string },
 ): Promise<x509.X509Certificate> {
   const { now, subject, ca = true, without = [], uris = [], dns = [], more = [] } = options;
-  const usages = options.usages ?? x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign;
   const names = [...uris.map((value) => ({ type: 'url', value })), ...dns.map((value) => ({ type: 'dns', value }))];
   const extensions = [
     new x509.BasicConstraintsExtension(ca, options.pathLength, true),
-    new x509.KeyUsagesExtension(usages, true),
+    options.keyUsage ?? new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
     await x509.SubjectKeyIdentifierExtension.create(publicKey),
     await x509.AuthorityKeyIdentifierExtension.create(signer.publicKey),
     ...(names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(names as x509.JsonGeneralNames)]),
@@ -111,4 +110,9 @@ async function certify(
     signingAlgorithm: { ...signer.privateKey.algorithm, hash } as webcrypto.EcdsaParams,
     extensions,
   });
+}
+
+/** Key usage of a self-signed server certificate that is its own authority. */
+export function serverUsage(): x509.KeyUsagesExtension {
+  return new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyCertSign, true);
 }

@@ -77,8 +77,14 @@ test('describe, issue with the template of a CA that signs leaves only, get; reg
     notAfter: NOW + 90 * DAY,
   });
   t.regex(issued[0]?.idempotencyToken ?? '', /^[0-9a-f]{32}$/);
-  t.deepEqual(minted.intermediates.map(Buffer.from), [sub.der]);
-  t.deepEqual(minted.x509Authorities.map(Buffer.from), [root.der]);
+  t.deepEqual(
+    minted.intermediates.map((der) => Buffer.from(der)),
+    [sub.der],
+  );
+  t.deepEqual(
+    minted.x509Authorities.map((der) => Buffer.from(der)),
+    [root.der],
+  );
 });
 
 test('what the section says wins over the CA and the ARN', async (t) => {

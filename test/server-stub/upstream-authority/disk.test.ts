@@ -53,7 +53,10 @@ test('a root on disk needs no bundle', async (t) => {
   const authority = UPSTREAM_AUTHORITIES.disk({ certFilePath, keyFilePath }, partsOf({ files }));
   const minted = await authority.mintCa(request(), forever);
   t.deepEqual(minted.intermediates, []);
-  t.deepEqual(minted.x509Authorities.map(Buffer.from), [root.der]);
+  t.deepEqual(
+    minted.x509Authorities.map((der) => Buffer.from(der)),
+    [root.der],
+  );
 });
 
 test('intermediates may stand behind the certificate or in the bundle', async (t) => {
@@ -67,7 +70,10 @@ test('intermediates may stand behind the certificate or in the bundle', async (t
   ] as const) {
     files.contents.set(SETTINGS.certFilePath, chain).set(SETTINGS.bundleFilePath, bundle);
     const minted = await authority.mintCa(request(), forever);
-    t.deepEqual(minted.intermediates.map(Buffer.from), [issuing.der, policy.der]);
+    t.deepEqual(
+      minted.intermediates.map((der) => Buffer.from(der)),
+      [issuing.der, policy.der],
+    );
   }
 });
 
@@ -85,7 +91,10 @@ test('the files are read at each use: a replaced CA issues the next certificate'
   for (const [path, content] of next.files.contents) files.contents.set(path, content);
   const second = await authority.mintCa(request(), forever);
   t.notDeepEqual(first.x509Authorities, second.x509Authorities);
-  t.deepEqual(second.x509Authorities.map(Buffer.from), [next.root.der]);
+  t.deepEqual(
+    second.x509Authorities.map((der) => Buffer.from(der)),
+    [next.root.der],
+  );
 });
 
 test('certificate and key that are no pair are refused, and so is everything else that cannot be used', async (t) => {

@@ -41,8 +41,14 @@ test('a correct answer is taken: our CA, the intermediates without the root, the
   const pki = await pkiOf();
   const minted = accept(pki);
   t.deepEqual(Buffer.from(minted.caCertificate), pki.ours);
-  t.deepEqual(minted.intermediates.map(Buffer.from), [pki.middle.der]);
-  t.deepEqual(minted.x509Authorities.map(Buffer.from), [pki.root.der]);
+  t.deepEqual(
+    minted.intermediates.map((der) => Buffer.from(der)),
+    [pki.middle.der],
+  );
+  t.deepEqual(
+    minted.x509Authorities.map((der) => Buffer.from(der)),
+    [pki.root.der],
+  );
   t.is(minted.notAfter, NOW + 90 * DAY);
 });
 
@@ -52,8 +58,14 @@ test('order, doubles, strangers and the root within the chain do no harm', async
   const between = await stranger.sub('between', { now: NOW });
   const chain = [pki.ours, pki.root.der, between.der, pki.middle.der, pki.middle.der, pki.ours];
   const minted = accept(pki, { chain, roots: [pki.root.der, pki.root.der, stranger.der] });
-  t.deepEqual(minted.intermediates.map(Buffer.from), [pki.middle.der]);
-  t.deepEqual(minted.x509Authorities.map(Buffer.from), [pki.root.der, stranger.der]);
+  t.deepEqual(
+    minted.intermediates.map((der) => Buffer.from(der)),
+    [pki.middle.der],
+  );
+  t.deepEqual(
+    minted.x509Authorities.map((der) => Buffer.from(der)),
+    [pki.root.der, stranger.der],
+  );
 });
 
 test('an intermediate that the root signed twice is usable while one of its certificates is', async (t) => {
@@ -65,7 +77,10 @@ test('an intermediate that the root signed twice is usable while one of its cert
     notAfter: NOW - DAY,
   });
   const minted = accept(pki, { chain: [pki.ours, expired, pki.middle.der], roots: [pki.root.der] });
-  t.deepEqual(minted.intermediates.map(Buffer.from), [pki.middle.der]);
+  t.deepEqual(
+    minted.intermediates.map((der) => Buffer.from(der)),
+    [pki.middle.der],
+  );
 });
 
 test('an authority may issue right below the root, and give less time than asked', async (t) => {
@@ -91,7 +106,7 @@ const refused: { name: string; changes: Changes; check: AnswerCheck; says: RegEx
   { name: 'room for CAs below it', changes: { ours: { pathLength: 1 } }, check: 'path length', says: /it is 1, 0/ },
   {
     name: 'no permission to sign certificates',
-    changes: { ours: { usages: x509.KeyUsageFlags.digitalSignature } },
+    changes: { ours: { keyUsage: new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature) } },
     check: 'key usage',
     says: /keyCertSign/,
   },
@@ -138,7 +153,7 @@ const refused: { name: string; changes: Changes; check: AnswerCheck; says: RegEx
   },
   {
     name: 'an intermediate that may not sign',
-    changes: { middle: { usages: x509.KeyUsageFlags.cRLSign } },
+    changes: { middle: { keyUsage: new x509.KeyUsagesExtension(x509.KeyUsageFlags.cRLSign) } },
     check: 'chain',
     says: /CN=middle" may not sign/,
   },

@@ -23,13 +23,8 @@ test('nothing given is self-signed', (t) => {
 });
 
 test('empty strings are unset, as in the example of the AWS page', (t) => {
-  const awsPca = {
-    certificateAuthorityArn: ARN,
-    region: 'us-east-1',
-    signingAlgorithm: 'SHA256WITHECDSA',
-    assumeRoleArn: '',
-  };
-  const { assumeRoleArn: _, ...settings } = awsPca;
+  const settings = { certificateAuthorityArn: ARN, region: 'us-east-1', signingAlgorithm: 'SHA256WITHECDSA' };
+  const awsPca = { ...settings, assumeRoleArn: '' };
   t.deepEqual(read({ awsPca, webhook: null }), { use: 'awsPca', settings });
 });
 
@@ -43,7 +38,7 @@ test('a webhook has 10 s unless it is told otherwise', (t) => {
 test('everything that is wrong is told at once, with its place', (t) => {
   const found = problems({
     awsPca: { certificateAuthorityArn: 'arn:aws:kms:x', region: 'here', assumeRoleArn: 'spirl' },
-    disk: { certFilePath: '/root/ca.pem', keyFilePath: '/etc/spirl/ca.key', bundleFilePath: '/etc/passwd' },
+    disk: { certFilePath: '/tmp/ca.pem', keyFilePath: '/etc/spirl/ca.key', bundleFilePath: '/etc/passwd' },
     webhook: { webhookURL: 'http://ca.example.org', caCertPath: '/tmp/x', bearerTokenPath: '/tmp/y', timeout: '5m' },
   });
   t.deepEqual(
@@ -63,7 +58,7 @@ test('everything that is wrong is told at once, with its place', (t) => {
   );
   t.regex(found[0]?.reason ?? '', /awsPca and disk and webhook are given/);
   t.regex(found.at(-1)?.reason ?? '', /100ms to 1m/);
-  const error = t.throws(() => read({ disk: { certFilePath: '/root/ca.pem' } }), { code: 'INVALID_CONFIG' });
+  const error = t.throws(() => read({ disk: { certFilePath: '/tmp/ca.pem' } }), { code: 'INVALID_CONFIG' });
   t.regex(error.message, /certFilePath: a path below/);
   t.throws(() => read({ disk: { certFilePath: '/etc/spirl/ca.pem' } }), { message: /keyFilePath: is required/ });
 });
@@ -117,8 +112,11 @@ test('a new section counts from the next CA on, and going back is as good', asyn
   const own = await mint();
   t.deepEqual(own.x509Authorities, [own.caCertificate]);
   spec = { extensions: { disk: { certFilePath: '/etc/spirl/ca.pem', keyFilePath: '/etc/spirl/ca.key' } } };
-  t.deepEqual((await mint()).x509Authorities.map(Buffer.from), [root.der]);
-  spec = { extensions: { disk: { certFilePath: '/root/ca.pem', keyFilePath: '/etc/spirl/ca.key' } } };
+  t.deepEqual(
+    (await mint()).x509Authorities.map((der) => Buffer.from(der)),
+    [root.der],
+  );
+  spec = { extensions: { disk: { certFilePath: '/tmp/ca.pem', keyFilePath: '/etc/spirl/ca.key' } } };
   await t.throwsAsync(mint(), { code: 'INVALID_CONFIG' });
   spec = {};
   const again = await mint();

@@ -8,7 +8,7 @@ import { systemClock } from '../../../src/runtime/clock.js';
 import * as x509 from '../../../src/runtime/x509.js';
 import { UPSTREAM_AUTHORITIES } from '../../../server-stub/src/upstream-authority/upstream-authorities.js';
 import { upstreamAuthorityContract } from '../../contract/upstream-authority.js';
-import { TestCa } from '../../fakes/test-pki.js';
+import { serverUsage, TestCa } from '../../fakes/test-pki.js';
 import { forever, localKey } from '../signer/signing-keys.js';
 import { DAY, FakeFiles, partsOf } from './upstream-of.js';
 
@@ -36,8 +36,7 @@ test.after.always(() => {
 async function webhookOf(answer?: Answer) {
   const root = await TestCa.root('bridge root', { now });
   const ca = await root.sub('bridge CA', { now, pathLength: 1 });
-  const usages = x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyCertSign;
-  const tls = await TestCa.root('localhost', { now, usages, dns: ['localhost'] });
+  const tls = await TestCa.root('localhost', { now, keyUsage: serverUsage(), dns: ['localhost'] });
   const asked: Asked[] = [];
   const server = createServer({ key: await tls.keyPem(), cert: tls.pem }, (request, response) => {
     void readAll(request).then(async (text) => {
@@ -117,7 +116,8 @@ test('the call is the contract to the letter', async (t) => {
 
 test('without a token none is sent', async (t) => {
   const { settings, parts, asked } = await webhookOf();
-  const { bearerTokenPath: _, ...rest } = settings;
+  const { webhookURL, timeoutMs, caCertPath } = settings;
+  const rest = { webhookURL, timeoutMs, caCertPath };
   await UPSTREAM_AUTHORITIES.webhook(rest, parts).mintCa(request(), forever);
   t.is(asked[0]?.headers.authorization, undefined);
 });
@@ -175,7 +175,8 @@ test('webhook: no answer in time', async (t) => {
 
 test('webhook: nobody there, a server that is not trusted, one of another name', async (t) => {
   const { settings, parts, port, files } = await webhookOf();
-  const { caCertPath: _, ...untrusted } = settings;
+  const { webhookURL, timeoutMs } = settings;
+  const untrusted = { webhookURL, timeoutMs };
   const hosts = { webhookHosts: ['localhost', '127.0.0.1'] };
   const cases = [
     [{ ...settings, webhookURL: 'https://localhost:1/' }, /the connection was refused/],

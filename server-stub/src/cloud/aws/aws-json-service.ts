@@ -96,11 +96,7 @@ function parse({ status, headers, body }: HttpAnswer): Readonly<Record<string, u
   const type = [headers['x-amzn-errortype'], value?.['__type'], value?.['code']].find(isText);
   if (type === undefined && status < 400) throw new NoAnswer(`the answer (HTTP ${status}) is none of an AWS service`);
   // `com.amazonaws.acmpca#ResourceNotFoundException:http://…`
-  const name =
-    String(type ?? 'UnknownError')
-      .split(':')[0]
-      ?.split('#')
-      .at(-1) ?? '';
+  const name = (type ?? 'UnknownError').split(':')[0]?.split('#').at(-1) ?? '';
   const message = value?.['message'] ?? value?.['Message'];
   throw new AwsErrorAnswer(name, status, typeof message === 'string' ? message : '');
 }
