@@ -12,6 +12,8 @@ export interface ServerParts {
   readonly ownUid: number;
   /** Writes one audit line, newline included. */
   readonly writeAudit: (line: string) => void;
+  /** A variable of the process's environment; none when absent. */
+  readonly environment?: (name: string) => string | undefined;
   /** How the store reaches its files; the file system unless a test says otherwise. */
   readonly files?: FileSystem;
 }

@@ -9,10 +9,12 @@ import { openAgentApi } from './agent-api.js';
 import { createClusterPolicies, type PolicyDefaults } from './cluster-views.js';
 import { ClusterRegistry } from './clusters/cluster-registry.js';
 import { ManagedConfig } from './config/managed-config.js';
+import { deploymentSection } from './config/managed-config-state.js';
 import { sectionTypes } from './config/managed-section-types.js';
 import type { ServerConfig } from './config/server-config.js';
+import { readStartSections } from './config/start-sections.js';
 import { openCustody, type Custody } from './custody.js';
-import { createKeyManager } from './key-manager/providers.js';
+import { createKeyManagers, keyManagerSection } from './key-services.js';
 import type { KeysetParts } from './keyset/keyset-parts.js';
 import { KeysetService } from './keyset/keyset-service.js';
 import { openKeysets } from './keyset/open-keysets.js';
@@ -86,12 +88,21 @@ async function serve(
     ttlFloor: config.labTtl ? 'lab' : 'production',
   };
   const checkPolicy = (spec: unknown, at: string) => policyProblems(spec, { ...defaults, platform: 'linux' }, at);
-  const managed = await ManagedConfig.open({ store, clock, types: sectionTypes(checkPolicy) });
+  const types = sectionTypes(checkPolicy, { keyManager: keyManagerSection(config) });
+  const startSections = readStartSections(config.managedConfig, deploymentId, types);
+  const managed = await ManagedConfig.open({ store, clock, types });
+  const deploymentSpec = (name: string): unknown =>
+    (deploymentSection(managed.state.value, deploymentId, name) ?? startSections.get(name))?.spec;
 
   // What signs.
+  const keyManagers = createKeyManagers(config, custody, {
+    ...{ clock, metrics },
+    logger: logger.named('keyManagers'),
+    environment: parts.environment ?? (() => undefined),
+    spec: () => deploymentSpec('KeyManager'),
+  });
   const keysetParts: KeysetParts = {
-    ...{ store, sealer, clock, trustDomain, deploymentId },
-    keyManager: createKeyManager('sealed', { store, sealer }),
+    ...{ store, sealer, clock, trustDomain, deploymentId, keyManagers },
     upstream: createUpstreamAuthority('selfSigned', { clock }),
     audit: {
       keysetChanged: (event) => {
@@ -107,7 +118,6 @@ async function serve(
       prepareBeforeExpiryMs: config.keyset.preparationThreshold,
       minPreparedAgeMs: config.keyset.activationThreshold,
     },
-    keyType: 'EC-P256',
   };
   const opened = await openKeysets(keysetParts, signal, config.startup.keyServiceTimeout);
   const agents = new ConnectedAgents(clock);
@@ -128,6 +138,7 @@ async function serve(
   metrics.watch({
     connectedAgents: () => agents.list().size,
     keysets: () => keysets.state.value.ring.keysets,
+    keyManagers: () => keyManagers.levels(),
   });
   if (config.telemetry.enabled) collectProcessMetrics(registry);
   const http = await openHttpEndpoint(config.metricsAPI, {

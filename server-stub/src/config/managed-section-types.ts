@@ -1,6 +1,7 @@
 import type { Schema } from 'ajv';
 import { readAttributeRedaction } from 'spirl-agent/domain/attribute-redaction.js';
 import { readWorkloadAttestation } from 'spirl-agent/domain/workload-attestation.js';
+import type { Problem } from 'spirl-agent/runtime/problems.js';
 import { schemaCheck } from './json-schema.js';
 import type { SectionType, SpecCheck } from './managed-section.js';
 
@@ -8,8 +9,23 @@ import type { SectionType, SpecCheck } from './managed-section.js';
 const KEY_MANAGERS = ['awsKMS', 'azureKeyVault', 'pkcs11', 'webhook'] as const;
 const UPSTREAM_AUTHORITIES = ['awsPca', 'disk', 'webhook'] as const;
 
+/** What a section with `extensions.<provider>` may hold: its structure, and what a structure cannot say. */
+export interface ExtensionsCheck {
+  /** JSON Schema of `spec`. */
+  readonly schema: Schema;
+  /** Asked of a spec of the right structure. */
+  readonly problems: (spec: unknown, at: string) => readonly Problem[];
+}
+
+/** Sections whose providers the server composes; without a check every provider is one of later versions. */
+export interface ProviderSections {
+  readonly keyManager?: ExtensionsCheck;
+  readonly upstreamAuthority?: ExtensionsCheck;
+}
+
 /** Every section that this version knows. `policy` checks an SVIDIssuancePolicy. */
-export function sectionTypes(policy: SpecCheck): readonly SectionType[] {
+export function sectionTypes(policy: SpecCheck, providers: ProviderSections = {}): readonly SectionType[] {
+  const { keyManager, upstreamAuthority } = providers;
   return [
     {
       name: 'WorkloadAttestation',
@@ -24,13 +40,18 @@ export function sectionTypes(policy: SpecCheck): readonly SectionType[] {
       check: (spec, at) => below(at, readAttributeRedaction(spec).problems),
     },
     { name: 'SVIDIssuancePolicy', schema: 'v1', scopes: ['cluster'], check: policy },
-    { name: 'KeyManager', schema: 'v1', scopes: ['trust-domain-deployment'], check: extensions(KEY_MANAGERS) },
+    {
+      name: 'KeyManager',
+      schema: 'v1',
+      scopes: ['trust-domain-deployment'],
+      check: extensions(KEY_MANAGERS, keyManager),
+    },
     {
       name: 'UpstreamAuthority',
       schema: 'v1',
       // It belongs to the deployment; configuration written for clusters names it there.
       scopes: ['trust-domain-deployment', 'cluster'],
-      check: extensions(UPSTREAM_AUTHORITIES),
+      check: extensions(UPSTREAM_AUTHORITIES, upstreamAuthority),
     },
   ];
 }
@@ -40,7 +61,8 @@ function below(at: string, problems: ReturnType<typeof readWorkloadAttestation>[
 }
 
 /** `extensions.<provider>`: a provider that does not exist yet is refused by name, one that is unset is none. */
-function extensions(known: readonly string[]): SpecCheck {
+function extensions(known: readonly string[], providers: ExtensionsCheck | undefined): SpecCheck {
+  if (providers !== undefined) return structureFirst(providers);
   const schema: Schema = {
     type: 'object',
     additionalProperties: false,
@@ -64,6 +86,14 @@ function extensions(known: readonly string[]): SpecCheck {
         reason: `${name} is not available in this version`,
       })),
     ];
+  };
+}
+
+function structureFirst({ schema, problems }: ExtensionsCheck): SpecCheck {
+  const structure = schemaCheck(schema);
+  return (spec, at) => {
+    const found = structure(spec, at);
+    return found.length > 0 ? found : problems(spec, at);
   };
 }
 

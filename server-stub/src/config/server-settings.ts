@@ -12,6 +12,7 @@ import {
   type SettingGroup,
   type TextForm,
 } from 'spirl-agent/runtime/settings.js';
+import { sectionList } from './start-sections.js';
 
 function form(expected: string, pattern: RegExp): TextForm {
   return { expected, accepts: (value) => pattern.test(value) };
@@ -129,6 +130,9 @@ export const SERVER_SETTINGS = {
     secretDirectories: textList('Directories below which files named in managed sections must lie.', ABSOLUTE_PATH),
     webhookHosts: textList('Hosts that webhooks of managed sections may reach.', HOST),
   },
+  managedConfig: sectionList(
+    'Sections of the deployment (KeyManager, UpstreamAuthority) for as long as none of the same name is set by `spirlctl config set`.',
+  ),
   telemetry: {
     enabled: flag('Serve /metrics. /live and /ready are always served.', 'true'),
     collectors: {

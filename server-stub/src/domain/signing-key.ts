@@ -1,3 +1,5 @@
+import { createPublicKey } from 'node:crypto';
+
 /** Key types that sign SVIDs. */
 export type KeyType = 'EC-P256' | 'EC-P384' | 'RSA-2048';
 
@@ -15,4 +17,13 @@ export interface SigningKey {
   signSync?(data: Uint8Array): Uint8Array;
   /** To be told of a signature that the public key did not confirm: an alarm. */
   signedWrongly?(): void;
+}
+
+/** The key type of a public key (SubjectPublicKeyInfo, DER); undefined for one that signs no SVIDs. */
+export function keyTypeOf(publicKeySpki: Uint8Array): KeyType | undefined {
+  const key = createPublicKey({ key: Buffer.from(publicKeySpki), format: 'der', type: 'spki' });
+  const { namedCurve, modulusLength } = key.asymmetricKeyDetails ?? {};
+  if (namedCurve === 'prime256v1') return 'EC-P256';
+  if (namedCurve === 'secp384r1') return 'EC-P384';
+  return key.asymmetricKeyType === 'rsa' && modulusLength === 2048 ? 'RSA-2048' : undefined;
 }

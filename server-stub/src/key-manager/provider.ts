@@ -35,6 +35,8 @@ export interface KeyOwner {
 /** What providers need of the rest of the server. */
 export interface ProviderParts extends Declared {
   readonly files: ReadsFiles;
+  /** A variable of this process's environment, for secrets; undefined when it is not set. */
+  readonly environment: (name: string) => string | undefined;
   readonly owner: KeyOwner;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -42,6 +44,8 @@ export interface ProviderParts extends Declared {
   readonly connectKeyVault: KeyVaultConnector;
   /** ECDSA signature in DER to raw r||s with halves of `half` octets. Throws for anything that is not one. */
   readonly rawFromDer: (der: Uint8Array, half: number) => Uint8Array;
+  /** An environment variable of this process, for PINs; absent: none may be read. */
+  readonly environment?: (name: string) => string | undefined;
 }
 
 /** One kind of key manager that lies outside this process. */

@@ -5,6 +5,9 @@ import { concurrentMutation } from './concurrent-mutation.js';
 const RECORD = 'operation';
 const FORMAT = 1;
 
+/** Bound of one mutation, publication included. */
+export const MUTATION_LIMIT_MS = 120_000;
+
 /** Who does what to the ring; one at a time per deployment. */
 export interface OperationRecord {
   readonly format: typeof FORMAT;

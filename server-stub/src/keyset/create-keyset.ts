@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
 import type { Keyset, KeysetKeys } from '../domain/keyset.js';
 import type { SigningKey } from '../domain/signing-key.js';
-import type { KeysetParts, MintedCa } from './keyset-parts.js';
+import type { KeyMaker, KeysetParts, MintedCa } from './keyset-parts.js';
 
 /** A keyset that is in no ring yet, with its usable keys. */
 export interface NewKeyset {
@@ -10,13 +10,18 @@ export interface NewKeyset {
   readonly keys: KeysetKeys;
 }
 
-type Needs = Pick<KeysetParts, 'keyManager' | 'upstream' | 'trustDomain' | 'keyType' | 'policy' | 'clock'>;
+interface Needs extends Pick<KeysetParts, 'upstream' | 'trustDomain' | 'policy' | 'clock'> {
+  readonly maker: KeyMaker;
+  /** To be told of the key as soon as it is there. */
+  readonly keyMade: (key: SigningKey) => Promise<void>;
+}
 
 /** Makes the key pair and its CA certificate. One key signs both kinds of SVID. */
 export async function createKeyset(parts: Needs, id: string, signal: AbortSignal): Promise<NewKeyset> {
-  const key = await parts.keyManager.createKey(id, parts.keyType, signal);
+  const { trustDomain, policy, maker } = parts;
+  const key = await maker.manager.createKey(id, maker.keyType, signal);
+  await parts.keyMade(key);
   signal.throwIfAborted();
-  const { trustDomain, policy } = parts;
   const request = { key, keysetId: id, trustDomain, preferredTtlMs: policy.keysetLifetimeMs };
   const ca = await parts.upstream.mintCa(request, signal);
   const createdAt = parts.clock.now();
@@ -25,7 +30,9 @@ export async function createKeyset(parts: Needs, id: string, signal: AbortSignal
     state: 'PREPARED',
     createdAt,
     expiresAt: endOf(ca, key, createdAt),
-    custody: parts.keyManager.custody,
+    custody: maker.custody,
+    ...(maker.custodySettings && { custodySettings: maker.custodySettings }),
+    ...(key.reference !== undefined && { keyReference: key.reference }),
     caCertificate: copied(ca.caCertificate),
     intermediates: ca.intermediates.map(copied),
     x509Authorities: ca.x509Authorities.map(copied),

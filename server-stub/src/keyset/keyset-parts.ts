@@ -12,7 +12,7 @@ import type { RotationPolicy } from './rotation-policy.js';
 export interface KeysetParts {
   readonly store: RecordStore;
   readonly sealer: Sealer;
-  readonly keyManager: KeyManager;
+  readonly keyManagers: KeyManagers;
   readonly upstream: UpstreamAuthority;
   readonly audit: AuditLog;
   readonly clock: Clock;
@@ -22,7 +22,26 @@ export interface KeysetParts {
   /** Names this replica in claims; the same after a restart. */
   readonly holder: string;
   readonly policy: RotationPolicy;
+}
+
+/** Which key manager holds a key, and what it takes to reach it; as a keyset's record says it. */
+export interface Custody {
+  readonly custody: string;
+  readonly custodySettings?: Readonly<Record<string, unknown>>;
+}
+
+/** Who makes the next keyset's key, and of which type. */
+export interface KeyMaker extends Custody {
+  readonly manager: KeyManager;
   readonly keyType: KeyType;
+}
+
+/** The key managers of this deployment. The keysets of one ring may lie in several. Throws INVALID_CONFIG. */
+export interface KeyManagers {
+  /** As configured now. */
+  next(): Promise<KeyMaker>;
+  /** Who holds keys of this custody. */
+  holder(custody: Custody): Promise<KeyManager>;
 }
 
 /** Who vouches for a new keyset's CA. Throws KEY_SERVICE_UNAVAILABLE, or what it refuses with. */

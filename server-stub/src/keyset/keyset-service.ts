@@ -1,13 +1,14 @@
 import type { Latest } from 'spirl-agent/runtime/latest.js';
 import { runTasks } from 'spirl-agent/runtime/task-group.js';
-import { canCheck } from '../domain/key-manager.js';
 import type { Ring, SigningState } from '../domain/keyset.js';
 import type { Operator } from '../domain/operator.js';
 import { keepsSealed, type SealedRecords } from '../domain/record-store.js';
 import { sequenceOf } from './key-ring.js';
 import { checkKeysetId } from './keyset-id.js';
 import type { KeysetParts, Publisher } from './keyset-parts.js';
-import { loadKeys } from './load-keys.js';
+import { checkStoredKeys, loadKeys, SEALED } from './load-keys.js';
+import { runLooseKeySweeps } from './loose-key-sweeps.js';
+import { LooseKeys } from './loose-keys.js';
 import { Mutations } from './mutations.js';
 import type { OpenedKeysets } from './open-keysets.js';
 import { runRingWatch } from './ring-watch.js';
@@ -79,7 +80,7 @@ export class KeysetService {
     operator: Operator,
     signal: AbortSignal,
   ): Promise<void> {
-    const { keyManager } = this.#parts;
+    const keyManager = await this.#parts.keyManagers.holder({ custody: SEALED });
     const rooms = [this.#opened.ringStore, ...(keepsSealed(keyManager) ? [keyManager] : []), ...others];
     const work = async (inTime: AbortSignal, tell: (progress: string) => void): Promise<void> => {
       const names = await Promise.all(rooms.map((room) => room.sealedRecords()));
@@ -111,10 +112,16 @@ export class KeysetService {
     const rotate = (inTime: AbortSignal) => this.rotate(inTime);
     const tick = () => tickMs(this.state.value.ring, this.policy);
     const verify = (inTime: AbortSignal) => this.#verify(inTime);
+    const looseKeys = new LooseKeys(this.#parts);
+    const sweep = async (inTime: AbortSignal) => {
+      const { ring } = await this.#opened.ringStore.load();
+      await looseKeys.sweep(ring, 'settled', inTime);
+    };
     return runTasks(
       [
         (s) => runRotation({ rotate, tickMs: tick, clock, logger }, s),
         (s) => runRingWatch({ verify, clock, logger }, s),
+        (s) => runLooseKeySweeps({ sweep, clock, logger }, s),
       ],
       signal,
     );
@@ -137,8 +144,7 @@ export class KeysetService {
     if (this.#mutations.busy()) return;
     try {
       const { ring } = await this.#opened.ringStore.load();
-      const { keyManager } = this.#parts;
-      if (canCheck(keyManager)) await keyManager.checkKeys(before.ring.keysets.map(({ id }) => id));
+      await checkStoredKeys(before.ring, this.#parts);
       if (sequenceOf(ring) > sequenceOf(before.ring)) await this.#adopt(ring, before, signal);
     } catch (error) {
       if (!this.#mutations.busy() && this.state.value === before) throw error;
@@ -147,7 +153,7 @@ export class KeysetService {
 
   /** A ring that was committed without this object seeing it, by another replica or by a write that seemed to fail. */
   async #adopt(ring: Ring, before: SigningState, signal: AbortSignal): Promise<void> {
-    const { keys } = await loadKeys(ring, this.#parts.keyManager, signal);
+    const { keys } = await loadKeys(ring, this.#parts, signal, before.keys);
     if (this.state.value === before) this.state.publish({ version: before.version + 1, ring, keys });
   }
 }

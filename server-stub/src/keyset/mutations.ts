@@ -2,25 +2,23 @@ import { withDeadline } from 'spirl-agent/runtime/deadline.js';
 import { SpirlError, hasCode } from 'spirl-agent/runtime/errors.js';
 import type { Latest } from 'spirl-agent/runtime/latest.js';
 import { orAbort } from 'spirl-agent/runtime/task-group.js';
-import { canCheck, canRelease } from '../domain/key-manager.js';
-import type { Ring, SigningState } from '../domain/keyset.js';
+import type { Keyset, Ring, SigningState } from '../domain/keyset.js';
 import type { Operator } from '../domain/operator.js';
-import { claimOperation } from './claim.js';
+import type { SigningKey } from '../domain/signing-key.js';
+import { claimOperation, MUTATION_LIMIT_MS } from './claim.js';
 import { concurrentMutation } from './concurrent-mutation.js';
 import { createKeyset, type NewKeyset } from './create-keyset.js';
 import { applyChange, checkRoom } from './key-ring.js';
 import { newKeysetId } from './keyset-id.js';
 import type { KeysetEvent, KeysetParts, Publisher } from './keyset-parts.js';
-import { loadKeys } from './load-keys.js';
+import { checkStoredKeys, loadKeys } from './load-keys.js';
+import { LooseKeys, type LooseKey } from './loose-keys.js';
 import type { RingStore } from './ring-store.js';
 import { assertClock } from './signing-time.js';
 import type { KeysetCommand } from './transitions.js';
 
-/** Bound of one mutation, publication included. */
-export const MUTATION_LIMIT_MS = 120_000;
 /** A claim outlives every mutation, so that only a dead holder's claim expires. */
 const CLAIM_MARGIN_MS = 30_000;
-const RELEASE_LIMIT_MS = 30_000;
 
 export type Command = { readonly do: 'prepare' } | { readonly do: KeysetCommand; readonly keysetId: string };
 
@@ -49,6 +47,7 @@ export class Mutations {
   readonly #ringStore: RingStore;
   readonly #state: Latest<SigningState>;
   readonly #publisher: Publisher;
+  readonly #looseKeys: LooseKeys;
   #underWay: string | undefined;
   #latestSeen = 0;
 
@@ -57,6 +56,7 @@ export class Mutations {
     this.#ringStore = ringStore;
     this.#state = state;
     this.#publisher = publisher;
+    this.#looseKeys = new LooseKeys(parts);
   }
 
   /** What is being done, for people. */
@@ -123,9 +123,9 @@ export class Mutations {
   }
 
   async #step(choose: Choose, operator: Operator, signal: AbortSignal): Promise<Mutated> {
-    const { clock, keyManager } = this.#parts;
+    const { clock } = this.#parts;
     const before = await this.#ringStore.load();
-    if (canCheck(keyManager)) await keyManager.checkKeys(before.ring.keysets.map(({ id }) => id));
+    await checkStoredKeys(before.ring, this.#parts);
     const command = choose(before.ring, clock.now());
     if (command === undefined) return { ring: before.ring, unchanged: true };
     const { ring, made } = await this.#change(before, command, signal).catch((error: unknown) => {
@@ -136,7 +136,7 @@ export class Mutations {
     const unchanged = ring === before.ring;
     const outcome = unchanged ? 'Unchanged' : 'Done';
     this.#audit(command, operator, { outcome, ...(!unchanged && replacedBy(command, before.ring)) }, made);
-    if (!unchanged) await this.#afterCommit(command, ring, signal);
+    if (!unchanged) await this.#afterCommit(before.ring, ring, signal);
     return { ring, unchanged, ...(made && { keysetId: made.keyset.id }) };
   }
 
@@ -148,18 +148,22 @@ export class Mutations {
   ): Promise<{ ring: Ring; made?: NewKeyset }> {
     if (command.do !== 'prepare') {
       const next = applyChange(ring, command, this.now(), this.#latestSeen);
+      // Noted before it is in no ring any more, so that whoever comes after a crash knows where it lies.
+      for (const leaving of leavers(ring, next)) await this.#looseKeys.note(leaving.id, leaving, leaving.keyReference);
       if (next !== ring) await this.#commit(next, version, undefined, signal);
       return { ring: next };
     }
     const made = await this.#prepare(ring, signal);
-    const next = applyChange(ring, { do: 'add', keyset: made.keyset }, this.now());
+    const { keyset } = made;
+    const next = applyChange(ring, { do: 'add', keyset }, this.now());
     try {
       await this.#commit(next, version, made, signal);
     } catch (error) {
       // After a failed write the ring on disk may yet be the new one: then the key is left to the next start.
-      if (!hasCode(error, 'STORE_FAILED')) await this.#release(made.keyset.id);
+      if (!hasCode(error, 'STORE_FAILED')) await this.#release(keyset.id, { ...keyset, since: keyset.createdAt });
       throw error;
     }
+    await this.#quietly(`forgetting the note of key ${keyset.id}`, () => this.#looseKeys.forget(keyset.id));
     return { ring: next, made };
   }
 
@@ -167,7 +171,12 @@ export class Mutations {
     assertClock(ring, this.#parts.clock.now());
     checkRoom(ring);
     const id = newKeysetId(ring);
-    const work = createKeyset(this.#parts, id, signal);
+    const maker = await this.#parts.keyManagers.next();
+    let loose = await this.#looseKeys.note(id, maker);
+    const keyMade = async ({ reference }: SigningKey): Promise<void> => {
+      if (reference !== undefined) loose = await this.#looseKeys.note(id, maker, reference);
+    };
+    const work = createKeyset({ ...this.#parts, maker, keyMade }, id, signal);
     try {
       return await orAbort(work, signal);
     } catch (error) {
@@ -177,7 +186,7 @@ export class Mutations {
           () => {},
           () => {},
         )
-        .then(() => this.#release(id));
+        .then(() => this.#release(id, loose));
       if (!signal.aborted) await released;
       throw error;
     }
@@ -187,7 +196,7 @@ export class Mutations {
   async #commit(ring: Ring, version: string, made: NewKeyset | undefined, signal: AbortSignal): Promise<void> {
     const known = new Map([...this.#state.value.keys, ...(made ? [[made.keyset.id, made.keys] as const] : [])]);
     const complete = ring.keysets.every(({ id }) => known.has(id));
-    const keys = complete ? known : (await loadKeys(ring, this.#parts.keyManager, signal)).keys;
+    const keys = complete ? known : (await loadKeys(ring, this.#parts, signal, known)).keys;
     const living = new Set(ring.keysets.map(({ id }) => id));
     signal.throwIfAborted();
     await this.#ringStore.commit(ring, version);
@@ -198,24 +207,21 @@ export class Mutations {
     });
   }
 
-  async #afterCommit(command: Command, ring: Ring, signal: AbortSignal): Promise<void> {
-    if (command.do === 'remove' || command.do === 'retire') await this.#release(command.keysetId);
+  async #afterCommit(before: Ring, ring: Ring, signal: AbortSignal): Promise<void> {
+    for (const left of leavers(before, ring)) await this.#release(left.id, { ...left, since: ring.writtenAt });
     await this.#publisher.published(ring.revision, signal);
   }
 
-  async #release(id: string): Promise<void> {
-    const { keyManager, clock } = this.#parts;
-    if (!canRelease(keyManager)) return;
-    const release = (signal: AbortSignal): Promise<void> => keyManager.releaseKey(id, signal);
+  async #release(id: string, loose: LooseKey): Promise<void> {
     const never = new AbortController().signal;
-    await this.#quietly(`releasing key ${id}`, () => withDeadline(release, RELEASE_LIMIT_MS, 'too late', clock, never));
+    await this.#quietly(`releasing key ${id}`, () => this.#looseKeys.release(id, loose, never));
   }
 
   async #quietly(what: string, work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {
-      this.#parts.logger.warn(`${what} failed; the next start does it`, { error });
+      this.#parts.logger.warn(`${what} failed; it is done later`, { error });
     }
   }
 
@@ -241,4 +247,11 @@ function replacedBy(command: Command, before: Ring): { replacedKeysetId?: string
   if (command.do !== 'activate') return {};
   const active = before.keysets.find(({ state }) => state === 'ACTIVE');
   return active === undefined || active.id === command.keysetId ? {} : { replacedKeysetId: active.id };
+}
+
+/** Keysets that a change takes out of the ring. */
+function leavers(before: Ring, after: Ring): readonly Keyset[] {
+  if (after === before) return [];
+  const living = new Set(after.keysets.map(({ id }) => id));
+  return before.keysets.filter(({ id }) => !living.has(id));
 }

@@ -1,11 +1,14 @@
 import { Latest } from 'spirl-agent/runtime/latest.js';
 import { untilAvailable } from 'spirl-agent/runtime/until-available.js';
+import { withDeadline } from 'spirl-agent/runtime/deadline.js';
+import { hasCode } from 'spirl-agent/runtime/errors.js';
 import { canRelease } from '../domain/key-manager.js';
 import type { Ring, SigningState } from '../domain/keyset.js';
 import type { Operator } from '../domain/operator.js';
 import { clearStaleClaim } from './claim.js';
 import type { KeysetParts } from './keyset-parts.js';
-import { loadKeys } from './load-keys.js';
+import { loadKeys, SEALED, type LoadedKeys } from './load-keys.js';
+import { LooseKeys } from './loose-keys.js';
 import { Mutations } from './mutations.js';
 import { openRingStore, type RingStore } from './ring-store.js';
 import { dueStep } from './rotation-schedule.js';
@@ -13,6 +16,7 @@ import { assertClock } from './signing-time.js';
 
 /** How long a start waits for a key service or an upstream that is away, unless it is told. */
 const START_LIMIT_MS = 120_000;
+const SWEEP_LIMIT_MS = 10_000;
 const SCHEDULE: Operator = { name: 'schedule' };
 
 /** The keysets of a deployment, loaded and verified: exactly one is ACTIVE. */
@@ -34,24 +38,43 @@ export function openKeysets(parts: KeysetParts, signal: AbortSignal, limitMs = S
 async function open(parts: KeysetParts, signal: AbortSignal): Promise<OpenedKeysets> {
   const ringStore = await openRingStore(parts, parts.clock.now(), signal);
   const { ring } = await ringStore.load();
-  const { keys, orphans } = await loadKeys(ring, parts.keyManager, signal);
+  const { keys, strangers } = await loadKeys(ring, parts, signal);
   // While another replica is at work its new key is in no ring yet.
   const alone = await clearStaleClaim(parts.store, parts.holder, parts.clock.now());
-  if (alone) await releaseOrphans(parts, orphans, signal);
+  if (alone) {
+    await releaseSealed(parts, strangers, signal);
+    await releaseLoose(parts, ring, signal);
+  }
   const state = new Latest<SigningState>({ version: 1, ring, keys });
   await makeFirstKeyset(parts, ringStore, state, signal);
   return { ringStore, state };
 }
 
-async function releaseOrphans(
-  { keyManager, logger }: KeysetParts,
-  ids: readonly string[],
+/**
+ * Only keys in our own store are surely nobody else's. What a killed predecessor left elsewhere is noted; any other stranger there may be in
+ * use by a server that runs on a newer copy of this store.
+ */
+async function releaseSealed(
+  { logger }: KeysetParts,
+  strangers: LoadedKeys['strangers'],
   signal: AbortSignal,
 ): Promise<void> {
-  if (!canRelease(keyManager)) return;
-  for (const id of ids) {
-    logger.warn('Released a key that belongs to no key set', { keysetId: id });
-    await keyManager.releaseKey(id, signal);
+  for (const { id: keysetId, manager } of strangers) {
+    if (manager.custody === SEALED && canRelease(manager)) {
+      logger.warn('Released a key that belongs to no key set', { keysetId });
+      await manager.releaseKey(keysetId, signal);
+    }
+  }
+}
+
+/** A service that is away does not keep the start waiting for what can be done later. */
+async function releaseLoose(parts: KeysetParts, ring: Ring, signal: AbortSignal): Promise<void> {
+  const sweep = (inTime: AbortSignal): Promise<void> => new LooseKeys(parts).sweep(ring, 'alone', inTime);
+  try {
+    await withDeadline(sweep, SWEEP_LIMIT_MS, 'releasing keys takes too long', parts.clock, signal);
+  } catch (error) {
+    if (!hasCode(error, 'DEADLINE_EXCEEDED')) throw error;
+    parts.logger.warn('Keys that belong to no key set are released later', { error: error.message });
   }
 }
 

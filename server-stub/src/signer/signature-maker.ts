@@ -32,6 +32,7 @@ export class SignatureMaker {
       : { key: this.#publicKey };
     if (!(await verifyInPool(this.algorithm.hash, data, key, signature))) {
       // For example another version of the key: every workload would refuse the SVID.
+      this.#key.signedWrongly?.();
       throw new SpirlError('KEY_SERVICE_UNAVAILABLE', `the signature made with key ${this.#key.id} does not verify`);
     }
     return signature;

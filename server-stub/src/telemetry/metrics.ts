@@ -44,6 +44,55 @@ export const SERVER_METRICS = {
     labels: ['operation', 'outcome'],
     help: 'Steps of keysets asked for by operators and the schedule: prepared, activated, tainted, removed, retired; outcome is done, unchanged or failed.',
   },
+  keyManagerCalls: {
+    type: 'counter',
+    name: 'spirl_server_key_manager_calls_total',
+    labels: ['key_manager', 'operation', 'outcome'],
+    help: 'Calls to key managers outside the server (awsKMS, azureKeyVault, pkcs11, webhook): create, list, find, sign, release; outcome is ok, throttled, unavailable, refused, cancelled, or rejected where nothing was asked.',
+  },
+  keyManagerSeconds: {
+    type: 'histogram',
+    name: 'spirl_server_key_manager_call_duration_seconds',
+    labels: ['key_manager', 'operation'],
+    help: 'How long the service took, waiting excluded.',
+    onlyWithLatency: true,
+  },
+  keyManagerThrottled: {
+    type: 'counter',
+    name: 'spirl_server_key_manager_throttled_total',
+    labels: ['key_manager'],
+    help: 'Calls after which a service asked for fewer.',
+  },
+  keyManagerWrong: {
+    type: 'counter',
+    name: 'spirl_server_key_manager_wrong_signatures_total',
+    labels: ['key_manager'],
+    help: 'Signatures that their public key did not confirm; none of them left the server. More than 0 is an alarm.',
+  },
+  keyManagerQueue: {
+    type: 'gauge',
+    name: 'spirl_server_key_manager_queue_depth',
+    labels: ['key_manager'],
+    help: 'Signatures that wait for their turn.',
+  },
+  keyManagerInFlight: {
+    type: 'gauge',
+    name: 'spirl_server_key_manager_in_flight',
+    labels: ['key_manager'],
+    help: 'Signatures under way.',
+  },
+  keyManagerLimit: {
+    type: 'gauge',
+    name: 'spirl_server_key_manager_in_flight_limit',
+    labels: ['key_manager'],
+    help: 'Signatures that may be under way; less than usual while a service throttles.',
+  },
+  keyManagerOpen: {
+    type: 'gauge',
+    name: 'spirl_server_key_manager_circuit_open',
+    labels: ['key_manager'],
+    help: '1 while a service counts as down and is only probed.',
+  },
   info: {
     type: 'gauge',
     name: 'spirl_application_info',
@@ -92,9 +141,19 @@ export interface ServerMetricsSettings {
   readonly latency: boolean;
 }
 
+/** How it stands with a key manager outside the server. */
+export interface KeyManagerLevel {
+  readonly keyManager: string;
+  readonly waiting: number;
+  readonly inFlight: number;
+  readonly limit: number;
+  readonly circuit: 'closed' | 'open' | 'probing';
+}
+
 /** What the gauges show, looked up at each scrape. */
 export interface ServerLevels {
   connectedAgents(): number;
+  keyManagers(): readonly KeyManagerLevel[];
   /** `expiresAt` in milliseconds since the epoch. */
   keysets(): readonly { readonly id: string; readonly state: KeysetState; readonly expiresAt: number }[];
 }
@@ -107,6 +166,10 @@ export class ServerMetrics implements RpcObserver {
   readonly #mints: Counter;
   readonly #mintSeconds: Histogram | undefined;
   readonly #keysetOperations: Counter;
+  readonly #keyManagerCalls: Counter;
+  readonly #keyManagerSeconds: Histogram | undefined;
+  readonly #keyManagerThrottled: Counter;
+  readonly #keyManagerWrong: Counter;
   readonly #rpcs: RpcObserver;
   readonly #readings: (() => void)[] = [];
 
@@ -120,6 +183,10 @@ export class ServerMetrics implements RpcObserver {
     this.#mints = counterOf(SERVER_METRICS.mints, registry);
     this.#mintSeconds = latency ? histogramOf(SERVER_METRICS.mintSeconds, registry) : undefined;
     this.#keysetOperations = counterOf(SERVER_METRICS.keysetOperations, registry);
+    this.#keyManagerCalls = counterOf(SERVER_METRICS.keyManagerCalls, registry);
+    this.#keyManagerSeconds = latency ? histogramOf(SERVER_METRICS.keyManagerSeconds, registry) : undefined;
+    this.#keyManagerThrottled = counterOf(SERVER_METRICS.keyManagerThrottled, registry);
+    this.#keyManagerWrong = counterOf(SERVER_METRICS.keyManagerWrong, registry);
     this.#rpcs = countRpcs({
       started: counterOf(SERVER_METRICS.rpcStarted, registry),
       handled: counterOf(SERVER_METRICS.rpcHandled, registry),
@@ -141,6 +208,7 @@ export class ServerMetrics implements RpcObserver {
       () => agents.set(levels.connectedAgents()),
       () => showKeysets(levels.keysets(), keysets, expiry),
     );
+    this.#watchKeyManagers(() => levels.keyManagers());
   }
   /** `code` is Go's name of a gRPC status. */
   minted(svid_type: 'x509' | 'jwt', code: string, seconds: number): void {
@@ -149,6 +217,15 @@ export class ServerMetrics implements RpcObserver {
   }
   keysetChanged({ operation, outcome }: { readonly operation: string; readonly outcome: string }): void {
     this.#keysetOperations.inc({ operation: operation.toLowerCase(), outcome: outcome.toLowerCase() });
+  }
+  /** One attempt; `seconds` of the service alone. */
+  keyServiceCalled(key_manager: string, operation: string, outcome: string, seconds: number): void {
+    this.#keyManagerCalls.inc({ key_manager, operation, outcome });
+    if (outcome === 'throttled') this.#keyManagerThrottled.inc({ key_manager });
+    if (outcome !== 'rejected') this.#keyManagerSeconds?.observe({ key_manager, operation }, seconds);
+  }
+  signedWrongly(key_manager: string): void {
+    this.#keyManagerWrong.inc({ key_manager });
   }
   started(rpc: RpcLabels): void {
     this.#rpcs.started(rpc);
@@ -161,6 +238,23 @@ export class ServerMetrics implements RpcObserver {
   }
   handled(rpc: RpcLabels, code: status, seconds: number): void {
     this.#rpcs.handled(rpc, code, seconds);
+  }
+  #watchKeyManagers(levels: ServerLevels['keyManagers']): void {
+    const queue = gaugeOf(SERVER_METRICS.keyManagerQueue, this.#registry);
+    const inFlight = gaugeOf(SERVER_METRICS.keyManagerInFlight, this.#registry);
+    const limit = gaugeOf(SERVER_METRICS.keyManagerLimit, this.#registry);
+    const open = gaugeOf(SERVER_METRICS.keyManagerOpen, this.#registry);
+    this.#readings.push(() => {
+      // One name may stand for several places: their numbers add up.
+      for (const gauge of [queue, inFlight, limit, open]) gauge.reset();
+      for (const level of levels()) {
+        const key_manager = level.keyManager;
+        queue.inc({ key_manager }, level.waiting);
+        inFlight.inc({ key_manager }, level.inFlight);
+        limit.inc({ key_manager }, level.limit);
+        open.inc({ key_manager }, level.circuit === 'closed' ? 0 : 1);
+      }
+    });
   }
   /** What a scrape gets. */
   async page(): Promise<{ contentType: string; body: string }> {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import test from 'ava';
 import { canCheck, type KeyManager } from '../../../server-stub/src/domain/key-manager.js';
-import { checkKeyManager, createKeyManager } from '../../../server-stub/src/key-manager/providers.js';
+import { createSealedKeyManager } from '../../../server-stub/src/key-manager/sealed-key-manager.js';
 import { createSealer } from '../../../server-stub/src/key-wrapping/envelope.js';
 import { openFileStore } from '../../../server-stub/src/store/file/file-store.js';
 import { keyManagerContract } from '../../contract/key-manager.js';
@@ -17,7 +17,7 @@ const sealer = createSealer({ name: 'fake', kek: 'kek-1', wrap, unwrap }, 'tdd-1
 
 async function open(files = new MemoryFileSystem()) {
   const store = await openFileStore('/state', files, unlocked);
-  const restarted = () => Promise.resolve(createKeyManager('sealed', { store, sealer }));
+  const restarted = () => Promise.resolve(createSealedKeyManager({ store, sealer }));
   return { files, store, restarted, manager: await restarted() };
 }
 
@@ -67,11 +67,3 @@ function check(manager: KeyManager): Promise<void> {
     ? manager.checkKeys(['ks_aaaaaaaaaa', 'ks_bbbbbbbbbb'])
     : Promise.reject(new Error('cannot check'));
 }
-
-test('key managers that do not exist are refused by name', (t) => {
-  t.throws(() => checkKeyManager('awsKMS'), {
-    code: 'INVALID_CONFIG',
-    message: /awsKMS is not available in this version/,
-  });
-  t.throws(() => checkKeyManager('other'), { code: 'INVALID_CONFIG', message: /"other"; known: sealed/ });
-});

@@ -2,10 +2,12 @@ import { createPublicKey, randomBytes, verify, X509Certificate } from 'node:cryp
 import { TrustDomain } from '../../../src/domain/trust-domain.js';
 import * as x509 from '../../../src/runtime/x509.js';
 import type { SigningState } from '../../../server-stub/src/domain/keyset.js';
-import { createKeyManager } from '../../../server-stub/src/key-manager/providers.js';
+import type { KeyManager } from '../../../server-stub/src/domain/key-manager.js';
+import { createSealedKeyManager } from '../../../server-stub/src/key-manager/sealed-key-manager.js';
 import { createSealer } from '../../../server-stub/src/key-wrapping/envelope.js';
 import type {
   CaRequest,
+  KeyManagers,
   KeysetEvent,
   KeysetParts,
   MintedCa,
@@ -40,7 +42,7 @@ export async function openDeployment(options: Options = {}) {
   const parts: KeysetParts = {
     store,
     sealer,
-    keyManager: createKeyManager('sealed', { store, sealer }),
+    keyManagers: onlyKeyManager(createSealedKeyManager({ store, sealer })),
     upstream: { mintCa: (request) => mintCa(request, clock.now()) },
     audit: { keysetChanged: (event) => events.push(event) },
     clock,
@@ -49,7 +51,6 @@ export async function openDeployment(options: Options = {}) {
     deploymentId: 'tdd-1',
     holder: 'replica-0',
     policy,
-    keyType: 'EC-P256',
     ...options.parts,
   };
   const opened = await openKeysets(parts, signal);
@@ -64,6 +65,15 @@ export async function openDeployment(options: Options = {}) {
 }
 
 export type Deployment = Awaited<ReturnType<typeof openDeployment>>;
+
+/** A deployment's only key manager, whatever it is asked for. */
+export function onlyKeyManager(manager: KeyManager): KeyManagers {
+  const { custody } = manager;
+  return {
+    next: () => Promise.resolve({ custody, manager, keyType: 'EC-P256' }),
+    holder: () => Promise.resolve(manager),
+  };
+}
 
 /** `ks_…:STATE` of each keyset, newest first, with short names in the order in which the test met the ids. */
 export function statesOf({ ring }: SigningState): string[] {

@@ -40,10 +40,23 @@ for (const latency of [true, false]) {
 test('the ring is shown as it is at each scrape', async (t) => {
   const metrics = setUp(false);
   let keysets = [{ id: 'ks_aaaaaaaaaa', state: 'ACTIVE' as const, expiresAt: 5000 }];
-  metrics.watch({ connectedAgents: () => 3, keysets: () => keysets });
+  const level = { waiting: 3, inFlight: 2, limit: 8 };
+  const levels = [
+    { keyManager: 'awsKMS', ...level, circuit: 'open' as const },
+    { keyManager: 'awsKMS', ...level, circuit: 'closed' as const },
+  ];
+  metrics.watch({ connectedAgents: () => 3, keyManagers: () => levels, keysets: () => keysets });
   t.deepEqual(await lines(metrics, SERVER_METRICS.keysetExpiry.name), [
     `${SERVER_METRICS.keysetExpiry.name}{keyset_id="ks_aaaaaaaaaa",state="ACTIVE",${COMMON}} 5`,
   ]);
+  for (const [{ name }, value] of [
+    [SERVER_METRICS.keyManagerQueue, 6],
+    [SERVER_METRICS.keyManagerInFlight, 4],
+    [SERVER_METRICS.keyManagerLimit, 16],
+    [SERVER_METRICS.keyManagerOpen, 1],
+  ] as const) {
+    t.deepEqual(await lines(metrics, name), [`${name}{key_manager="awsKMS",${COMMON}} ${value}`]);
+  }
   keysets = [];
   t.deepEqual(await lines(metrics, SERVER_METRICS.keysetExpiry.name), []);
   t.is((await lines(metrics, SERVER_METRICS.keysets.name)).length, 3);
