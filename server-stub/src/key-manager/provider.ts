@@ -44,8 +44,6 @@ export interface ProviderParts extends Declared {
   readonly connectKeyVault: KeyVaultConnector;
   /** ECDSA signature in DER to raw r||s with halves of `half` octets. Throws for anything that is not one. */
   readonly rawFromDer: (der: Uint8Array, half: number) => Uint8Array;
-  /** An environment variable of this process, for PINs; absent: none may be read. */
-  readonly environment?: (name: string) => string | undefined;
 }
 
 /** One kind of key manager that lies outside this process. */
