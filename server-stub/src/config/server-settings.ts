@@ -116,6 +116,8 @@ export const SERVER_SETTINGS = {
     kmsKeyARN: optionalText('Key wrapping by AWS KMS: ARN of a symmetric encryption key.', KMS_KEY_ARN),
     endpoints: {
       kms: optionalText('Another endpoint of AWS KMS, such as a VPC endpoint.', SERVICE_URL, 'that of the AWS SDK'),
+      acmPca: optionalText('Another endpoint of AWS Private CA.', SERVICE_URL, 'that of the region'),
+      sts: optionalText('Another endpoint of AWS STS, for roles to take on.', SERVICE_URL, 'that of the region'),
     },
   },
   azure: {
