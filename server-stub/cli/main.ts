@@ -4,11 +4,16 @@ import { fileURLToPath } from 'node:url';
 import { systemClock } from 'spirl-agent/runtime/clock.js';
 import { runSpirlctl } from './spirlctl.js';
 
+/** npm hands on the Ctrl-C that the terminal has sent to all of us: two signals this close together are one wish. */
+const SAME_WISH_MS = 500;
+
 const stop = new AbortController();
+let askedAt = 0;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
+    if (!stop.signal.aborted) askedAt = systemClock.monotonic();
     // Whoever asks twice does not want to wait.
-    if (stop.signal.aborted) process.exit(130);
+    else if (systemClock.monotonic() - askedAt > SAME_WISH_MS) process.exit(130);
     stop.abort();
   });
 }
