@@ -4,6 +4,7 @@ import base64
 import datetime
 import json
 import re
+import threading
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -15,6 +16,8 @@ from moto.core.exceptions import JsonRESTError
 
 CURVES = {"EC_prime256v1": ec.SECP256R1, "EC_secp384r1": ec.SECP384R1, "EC_secp521r1": ec.SECP521R1}
 HASHES = {"SHA256": hashes.SHA256, "SHA384": hashes.SHA384, "SHA512": hashes.SHA512}
+# The server answers in threads; a request's wishes are put on the CA for the call that is under way.
+ISSUING = threading.Lock()
 BACKDATED = datetime.timedelta(hours=1)
 SUBORDINATE = re.compile(r"^arn:aws[a-z-]*:acm-pca:::template/SubordinateCACertificate_PathLen([0-3])/V1$")
 ROOT = re.compile(r"^arn:aws[a-z-]*:acm-pca:::template/RootCACertificate/V1$")
@@ -164,6 +167,11 @@ def checked_request(encoded):
 
 
 def issue_certificate(self):
+    with ISSUING:
+        return issue_one(self)
+
+
+def issue_one(self):
     params = json.loads(self.body)
     backend = self.acmpca_backend
     arn = params.get("CertificateAuthorityArn")
