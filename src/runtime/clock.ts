@@ -1,5 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
-
 /** The only way this project reads time. Times are milliseconds since the Unix epoch. */
 export interface Clock {
   now(): number;
@@ -15,5 +13,22 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  sleep: (ms, signal) => delay(Math.max(0, Math.min(ms, MAX_TIMER_MS)), undefined, { signal }),
+  sleep,
 };
+
+// Not the one of `node:timers/promises`: that makes an error with a stack trace whenever it is aborted, which is the rule here.
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.reject(signal.reason as Error);
+  return new Promise((resolve, reject) => {
+    const stop = (): void => {
+      clearTimeout(timer);
+      reject(signal.reason as Error);
+    };
+    const wake = (): void => {
+      signal.removeEventListener('abort', stop);
+      resolve();
+    };
+    const timer = setTimeout(wake, Math.max(0, Math.min(ms, MAX_TIMER_MS)));
+    signal.addEventListener('abort', stop, { once: true });
+  });
+}

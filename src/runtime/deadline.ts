@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { Clock } from './clock.js';
+import { ENDED } from './ended.js';
 import { SpirlError } from './errors.js';
 
 /**
@@ -30,6 +31,6 @@ export async function withDeadline<T>(
     throw error;
   } finally {
     signal.removeEventListener('abort', stop);
-    done.abort();
+    done.abort(ENDED);
   }
 }

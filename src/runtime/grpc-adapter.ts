@@ -7,6 +7,7 @@ import {
   type ServerWritableStream,
   type sendUnaryData,
 } from '@grpc/grpc-js';
+import { ENDED } from './ended.js';
 import { SpirlError } from './errors.js';
 import { GRPC_STATUS } from './grpc-status.js';
 
@@ -51,9 +52,9 @@ function onOneHeader(text: string): string {
 
 function contextOf(call: AnyCall): { context: CallContext; end: () => void } {
   const gone = new AbortController();
-  call.on('cancelled', () => gone.abort());
+  call.on('cancelled', () => gone.abort(ENDED));
   const peer = (call.getAuthContext() as { peer?: unknown } | undefined)?.peer;
-  return { context: { signal: gone.signal, metadata: call.metadata, peer }, end: () => gone.abort() };
+  return { context: { signal: gone.signal, metadata: call.metadata, peer }, end: () => gone.abort(ENDED) };
 }
 
 /** Runs an async method as a unary grpc-js handler. */

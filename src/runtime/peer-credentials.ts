@@ -6,8 +6,6 @@ const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
 const SO_PEERPIDFD = 77;
 const ENOPROTOOPT = 92;
-/** pidfd_send_signal has this number on every architecture. */
-const SYS_PIDFD_SEND_SIGNAL = 424;
 
 /** Kernel credentials of a Unix socket's peer, as of its connect(). */
 export interface SocketPeer {
@@ -17,18 +15,24 @@ export interface SocketPeer {
 }
 
 type Getsockopt = (fd: number, level: number, name: number, value: Buffer, length: Uint32Array) => number;
-type Syscall = (number: number, a: number, b: number, c: number, d: number) => number;
+type Poll = (fds: Buffer, count: number, timeoutMs: number) => number;
 type Flock = (fd: number, operation: number) => number;
 
-let native: { getsockopt: Getsockopt; syscall: Syscall; flock: Flock } | undefined;
+interface Native {
+  readonly getsockopt: Getsockopt;
+  readonly poll: Poll;
+  readonly flock: Flock;
+}
+
+let native: Native | undefined;
 
 /** The C functions, looked up at first use so that importing this module has no side effect. */
-function libc(): { getsockopt: Getsockopt; syscall: Syscall; flock: Flock } {
+function libc(): Native {
   if (native === undefined) {
     const self = koffi.load(null);
     native = {
       getsockopt: self.func('int getsockopt(int, int, int, void *, uint32_t *)') as unknown as Getsockopt,
-      syscall: self.func('long syscall(long, int, int, intptr_t, int)') as unknown as Syscall,
+      poll: self.func('int poll(void *, unsigned long, int)') as unknown as Poll,
       flock: self.func('int flock(int, int)') as unknown as Flock,
     };
   }
@@ -64,9 +68,15 @@ export function peerPidfd(socket: Socket): number | undefined {
   throw new SpirlError('NOT_AUTHORIZED', 'caller has gone');
 }
 
-/** Whether the process behind a pidfd still lives. */
-export function isAlive(pidfd: number): boolean {
-  return libc().syscall(SYS_PIDFD_SEND_SIGNAL, pidfd, 0, 0, 0) === 0;
+/** `struct pollfd`: descriptor, POLLIN, what was found. */
+const pollfd = Buffer.alloc(8);
+const POLLIN = 1;
+
+/** Whether the process behind a pidfd has not ended; a zombie has. A pidfd becomes readable when its process ends. */
+export function isRunning(pidfd: number): boolean {
+  pollfd.writeInt32LE(pidfd, 0);
+  pollfd.writeInt16LE(POLLIN, 4);
+  return libc().poll(pollfd, 1, 0) === 0;
 }
 
 /** LOCK_EX | LOCK_NB */

@@ -1,5 +1,6 @@
 import { ServerInterceptingCall, type Metadata, type ServerInterceptor } from '@grpc/grpc-js';
 import type { Clock } from '../runtime/clock.js';
+import { ENDED } from '../runtime/ended.js';
 import { SpirlError } from '../runtime/errors.js';
 import { GRPC_STATUS } from '../runtime/grpc-status.js';
 import type { Caller } from './peer-registry.js';
@@ -46,12 +47,12 @@ export function admission(options: AdmissionOptions): ServerInterceptor {
         next({
           onReceiveMetadata,
           onReceiveHalfClose: (forward) => {
-            ended.abort();
+            ended.abort(ENDED);
             forward();
           },
           // Comes at the end of every call, however it ended.
           onCancel: () => {
-            ended.abort();
+            ended.abort(ENDED);
             giveBack();
           },
         }),

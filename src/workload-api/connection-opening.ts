@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../runtime/clock.js';
+import { ENDED } from '../runtime/ended.js';
 import { Http2Opening, type AuthorityHandling } from './http2-opening.js';
 
 export interface OpeningOptions {
@@ -18,7 +19,7 @@ export function openConnection(socket: Socket, options: OpeningOptions, handOver
   const done = new AbortController();
 
   const pass = (): void => {
-    done.abort();
+    done.abort(ENDED);
     // Still flowing, the socket would drop what is put back into it.
     socket.pause();
     socket.off('data', onData);
@@ -32,7 +33,7 @@ export function openConnection(socket: Socket, options: OpeningOptions, handOver
     for (const bytes of send) socket.write(bytes);
     if (next === 'hand-over') pass();
   };
-  const onClose = (): void => done.abort();
+  const onClose = (): void => done.abort(ENDED);
 
   socket.on('data', onData);
   socket.once('close', onClose);

@@ -1,3 +1,4 @@
+import { ENDED } from '../runtime/ended.js';
 import { SpirlError } from '../runtime/errors.js';
 import { orAbort } from '../runtime/task-group.js';
 
@@ -32,7 +33,7 @@ export class OpenCalls {
     } finally {
       this.#open.delete(ended);
       gone.removeEventListener('abort', leave);
-      ended.abort();
+      ended.abort(ENDED);
     }
   }
 

@@ -1,12 +1,12 @@
-import { closeSync, constants, openSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync, readlinkSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import type { PeerProcess } from '../domain/peer-process.js';
 import { SpirlError } from '../runtime/errors.js';
-import { isAlive, peerCredentials, peerPidfd } from '../runtime/peer-credentials.js';
+import { isRunning, peerCredentials, peerPidfd, type SocketPeer } from '../runtime/peer-credentials.js';
 
 /** A `PeerProcess` whose hold on the process has to be given back. */
 export interface OpenPeerProcess extends PeerProcess {
-  /** Closes the /proc directory; every later read throws NOT_AUTHORIZED. May be called twice. */
+  /** Closes the /proc directory and the pidfd; every later read throws NOT_AUTHORIZED. May be called twice. */
   release(): void;
 }
 
@@ -23,15 +23,14 @@ export function openPeerProcess(socket: Socket): OpenPeerProcess {
   let directory: number | undefined;
   try {
     directory = openDirectory(pid);
-    if (pidfd !== undefined && !isAlive(pidfd)) throw gone();
-    const held = new HeldProcess(pid, uid, gid, directory);
+    if (pidfd !== undefined && !isRunning(pidfd)) throw gone();
+    const held = new HeldProcess({ pid, uid, gid }, directory, pidfd);
     held.verify();
     return held;
   } catch (error) {
     if (directory !== undefined) closeSync(directory);
-    throw error;
-  } finally {
     if (pidfd !== undefined) closeSync(pidfd);
+    throw error;
   }
 }
 
@@ -40,12 +39,15 @@ class HeldProcess implements OpenPeerProcess {
   readonly uid: number;
   readonly gid: number;
   #directory: number | undefined;
+  /** Absent on kernels before 6.5. */
+  #pidfd: number | undefined;
 
-  constructor(pid: number, uid: number, gid: number, directory: number) {
+  constructor({ pid, uid, gid }: SocketPeer, directory: number, pidfd: number | undefined) {
     this.pid = pid;
     this.uid = uid;
     this.gid = gid;
     this.#directory = directory;
+    this.#pidfd = pidfd;
   }
 
   readFile(name: string): Buffer {
@@ -57,6 +59,7 @@ class HeldProcess implements OpenPeerProcess {
   }
 
   verify(): void {
+    if (this.#isItself()) return;
     const status = this.#status();
     // A process that has since changed its user must not go on as the one it was.
     if (effective(status, 'Uid') !== this.uid || effective(status, 'Gid') !== this.gid) {
@@ -66,7 +69,20 @@ class HeldProcess implements OpenPeerProcess {
 
   release(): void {
     if (this.#directory !== undefined) closeSync(this.#directory);
+    if (this.#pidfd !== undefined) closeSync(this.#pidfd);
     this.#directory = undefined;
+    this.#pidfd = undefined;
+  }
+
+  /**
+   * Whether the process is known to run as the user it connected as. A tenth of the cost of reading `status`, which says why
+   * when it is not, or where there is no pidfd: a pidfd is readable once its process has ended, and the owner of a /proc
+   * directory is the effective user and group of the process.
+   */
+  #isItself(): boolean {
+    if (this.#directory === undefined || this.#pidfd === undefined) return false;
+    const { uid, gid } = fstatSync(this.#directory);
+    return uid === this.uid && gid === this.gid && isRunning(this.#pidfd);
   }
 
   #whileAlive<T>(read: () => T): T {
@@ -74,7 +90,7 @@ class HeldProcess implements OpenPeerProcess {
       return read();
     } finally {
       // Whatever was read, or failed, counts only if the process is still there.
-      this.#status();
+      if (this.#pidfd === undefined || !isRunning(this.#pidfd)) this.#status();
     }
   }
 

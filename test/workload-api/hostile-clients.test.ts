@@ -58,8 +58,8 @@ test.serial(
     t.is(textOf(await good.at(1)), 'meanwhile');
     await until(() => stage.api.connections === 2 && stage.api.openCalls === 2);
     for (const socket of hostile) socket.destroy();
-    // One of the two good ones came later: its socket at both ends and its directory.
-    await until(() => openDescriptors() <= before + 3);
+    // One of the two good ones came later: its socket at both ends, its directory and its pidfd.
+    await until(() => openDescriptors() <= before + 4);
     t.deepEqual(stage.unexpected, []);
   },
 );
