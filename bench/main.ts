@@ -1,12 +1,15 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { jwtRow } from './micro/jwt.js';
 import { mintRow } from './micro/mint.js';
+import { fetchRow } from './rows/fetch.js';
+import { startRow } from './rows/start.js';
 import { reached, spreadOf, type Figure, type Row } from './row.js';
 
-// usage: npm run bench -- [NAME …] [--quick]
+// usage: npm run bench -- [NAME …] [--quick] [--profile]
 
-const ROWS: readonly Row[] = [mintRow, jwtRow];
+const ROWS: readonly Row[] = [mintRow, jwtRow, fetchRow, startRow];
 
 const args = process.argv.slice(2);
 const quick = args.includes('--quick');
@@ -27,10 +30,14 @@ const line = ({ name, ratios, target, absolute }: Figure): string => {
   return `  ${name.padEnd(44)} ${median.toFixed(3).padStart(8)} [${min.toFixed(3)}-${max.toFixed(3)}]  ${wanted.padEnd(14)} ${(verdict ?? '').padEnd(8)} ${notes.join(', ')}`;
 };
 
+const folder = fileURLToPath(new URL('../../bench/results/', import.meta.url));
+const profiles = join(folder, 'profiles');
 const results: object[] = [];
 for (const row of ROWS.filter(({ id }) => names.length === 0 || names.includes(id))) {
   process.stdout.write(`${row.id}  ${row.work}\n    against ${row.anchor}\n`);
   const figures = await row.measure({
+    quick,
+    ...(args.includes('--profile') && { profiling: { folder: profiles } }),
     rounds: quick ? 3 : 9,
     sampleMs: quick ? 200 : 500,
     progress: (text) => process.stderr.isTTY && process.stderr.write(`\r${row.id}: ${text} `),
@@ -39,7 +46,6 @@ for (const row of ROWS.filter(({ id }) => names.length === 0 || names.includes(i
   results.push({ id: row.id, work: row.work, anchor: row.anchor, figures });
 }
 
-const folder = fileURLToPath(new URL('../../bench/results/', import.meta.url));
 mkdirSync(folder, { recursive: true });
 const file = `${folder}${new Date().toISOString().replaceAll(':', '-')}.json`;
 writeFileSync(file, `${JSON.stringify({ node: process.version, rows: results }, undefined, 2)}\n`);

@@ -41,13 +41,39 @@ async function sample(work: Work, ms: number): Promise<Sample> {
   return { perSecond: done / seconds, perCpuSecond: done / ((user + system) / 1e6) };
 }
 
-function shuffled<T>(values: readonly T[]): T[] {
+export function shuffled<T>(values: readonly T[]): T[] {
   const out = [...values];
   for (let i = out.length - 1; i > 0; i--) {
     const j = Math.floor(Math.random() * (i + 1));
     [out[i], out[j]] = [out[j] as T, out[i] as T];
   }
   return out;
+}
+
+/** Takes one sample of each case per round, in a new random order each round, after one short sample of each to warm up. */
+export async function inRounds<Name extends string, Result>(
+  cases: Readonly<Record<Name, (ms: number) => Promise<Result>>>,
+  effort: Effort,
+): Promise<Record<Name, Result[]>> {
+  const names = Object.keys(cases) as Name[];
+  const samples = Object.fromEntries(names.map((name) => [name, [] as Result[]])) as Record<Name, Result[]>;
+  for (const name of names) await cases[name](Math.min(500, effort.sampleMs));
+  for (let round = 1; round <= effort.rounds; round++) {
+    for (const name of shuffled(names)) {
+      effort.progress(`round ${round} of ${effort.rounds}: ${name}`);
+      samples[name].push(await cases[name](effort.sampleMs));
+    }
+  }
+  return samples;
+}
+
+/** One field of the candidate's samples over the same of the anchor's, round by round. */
+export function ratiosOf<Result>(
+  candidate: readonly Result[],
+  anchor: readonly Result[],
+  field: keyof Result,
+): number[] {
+  return candidate.map((sample, round) => Number(sample[field]) / Number(anchor[round]?.[field] ?? NaN));
 }
 
 /** Candidate over anchor, round by round. */

@@ -1,3 +1,5 @@
+import type { Profiling } from './rig/program.js';
+
 /** A figure of one row: the candidate's rate or cost as a ratio to an anchor of the same run. */
 export interface Figure {
   readonly name: string;
@@ -20,6 +22,10 @@ export interface Row {
 
 /** How much time a run may take. */
 export interface Effort {
+  /** Shorter and smaller, to see that all works. */
+  readonly quick: boolean;
+  /** Where the programs under test write CPU profiles, when asked for. */
+  readonly profiling?: Profiling;
   readonly rounds: number;
   /** Milliseconds of one sample of one case. */
   readonly sampleMs: number;

@@ -1,0 +1,236 @@
+import { backoffMs, Outage } from '../../src/svid/backoff.js';
+import { planRenewals, type Candidate } from '../../src/svid/renewal-plan.js';
+import type { CalendarQueue } from './calendar-queue.js';
+import { WAKE } from './event-kinds.js';
+import { IN_FLIGHT, NEW, NO_KEYSET, OLD, TOO_OLD, WANTED, type FleetState } from './fleet-state.js';
+import { FIRST, RENEWAL, type MessagePool } from './message-pool.js';
+import type { Random } from './random.js';
+import type { RenewalRule } from './renewal-rule.js';
+import type { Scenario } from './scenario.js';
+
+// How the agent's renewal loop and its issuer bound their messages.
+const MAX_CALLS = 16;
+const FIRST_ITEMS = 100;
+const RETRY_MAX_MS = 60_000;
+/** No two looks of an agent at one moment, whatever is rounded. */
+const LEAST_WAIT_MS = 0.001;
+
+/** What the agents tell while they work. */
+export interface AgentEvents {
+  send(message: number, now: number): void;
+  /** `svid` got a successor; called before it is noted. */
+  replacing(svid: number, agent: number, now: number): void;
+  /** A renewal of `svid` starts: for tests. */
+  started?(svid: number, agent: number, now: number): void;
+}
+
+class Slot implements Candidate {
+  svid = 0;
+  dueAt = 0;
+  forcedAt: number | undefined = undefined;
+  retryAt = 0;
+  attempts = 0;
+  notAfter = 0;
+}
+
+/**
+ * The agents. What is due, in which order, at which rate and after which wait: the functions that agents ship with decide.
+ * This file is what lies around them: columns instead of objects, events instead of promises.
+ */
+export class AgentModel {
+  readonly #fleet: FleetState;
+  readonly #pool: MessagePool;
+  readonly #events: CalendarQueue;
+  readonly #random: Random;
+  readonly #scenario: Scenario;
+  readonly #tell: AgentEvents;
+  readonly #rule: RenewalRule;
+  readonly #outages = new Map<number, Outage>();
+  readonly #lives: Uint8Array;
+  readonly #slots: Slot[] = [];
+  readonly #renewable: Slot[] = [];
+  readonly #wanted: number[] = [];
+
+  constructor(
+    scenario: Scenario,
+    parts: { fleet: FleetState; pool: MessagePool; events: CalendarQueue; random: Random; rule: RenewalRule },
+    tell: AgentEvents,
+  ) {
+    this.#scenario = scenario;
+    this.#fleet = parts.fleet;
+    this.#pool = parts.pool;
+    this.#events = parts.events;
+    this.#random = parts.random;
+    this.#tell = tell;
+    this.#rule = parts.rule;
+    this.#lives = new Uint8Array(parts.fleet.agents);
+  }
+
+  /** The agent looks at `at`, or earlier. */
+  wakeBy(agent: number, at: number): void {
+    if (at >= (this.#fleet.wakeAt[agent] ?? 0)) return;
+    this.#fleet.wakeAt[agent] = at;
+    this.#events.schedule(at, WAKE, agent);
+  }
+
+  /** An event of `wakeBy` has come; one that was overtaken is none. */
+  woken(agent: number, now: number): void {
+    if (this.#fleet.wakeAt[agent] !== now) return;
+    this.#fleet.wakeAt[agent] = Infinity;
+    this.look(agent, now);
+  }
+
+  /** Starts what may start now, as the renewal loop does, and what workloads wait for. */
+  look(agent: number, now: number): void {
+    const wanted = this.#gather(agent, now);
+    this.#sendFirsts(agent, now);
+    const { due, nextInMs } = planRenewals(this.#renewable, { wall: now, monotonic: now });
+    let next = Math.min(wanted, now + nextInMs);
+    const outage = this.#outages.get(agent);
+    const away = outage?.isAway === true;
+    if (due.length > 0) {
+      if (away && now < outage.until) {
+        next = Math.min(next, outage.until);
+      } else if ((this.#fleet.calls[agent] ?? 0) < (away ? 1 : MAX_CALLS)) {
+        const count = this.#rule.release(agent, due.length, now);
+        if (count > 0) this.#sendRenewals(agent, due.slice(0, count), now);
+        if (count < due.length) next = Math.min(next, this.#rule.opensAt(agent, now));
+      }
+    }
+    if (next < Infinity) this.wakeBy(agent, Math.max(next, now + LEAST_WAIT_MS));
+  }
+
+  /** The answer to `message` is here with `issued` of its SVIDs; none, when it was lost or is too late. */
+  answered(message: number, issued: number, now: number): void {
+    const pool = this.#pool;
+    const agent = pool.agent[message] ?? 0;
+    if (pool.life[message] !== this.#lives[agent]) return;
+    const renewal = pool.kind[message] === RENEWAL;
+    const items = pool.items[message] ?? 0;
+    const before = this.#outages.get(agent);
+    const bound = before !== undefined || this.#fleet.calls[agent] === MAX_CALLS;
+    if (renewal) this.#fleet.calls[agent] = (this.#fleet.calls[agent] ?? 1) - 1;
+    if (issued > 0) this.#outages.delete(agent);
+    else if (renewal) this.#outageOf(agent).failed(now);
+    let svid = pool.svid[message] ?? -1;
+    for (let i = 0; i < items && svid >= 0; i++) {
+      const after = this.#fleet.next[svid] ?? -1;
+      if (i < issued) this.#replace(svid, agent, pool.keyset[message] ?? NEW, now);
+      else this.#failed(svid, agent, renewal, issued === 0, now);
+      svid = after;
+    }
+    if (bound || (issued === 0 && renewal)) this.wakeBy(agent, now + LEAST_WAIT_MS);
+  }
+
+  /** The agent's process ends: it forgets its SVIDs, while workloads keep theirs and ask for new ones. */
+  restarted(agent: number): void {
+    this.#lives[agent] = (this.#lives[agent] ?? 0) + 1;
+    this.#fleet.calls[agent] = 0;
+    this.#fleet.wakeAt[agent] = Infinity;
+    this.#outages.delete(agent);
+    this.#rule.forget(agent);
+    const to = this.#fleet.first[agent + 1] ?? 0;
+    for (let svid = this.#fleet.first[agent] ?? 0; svid < to; svid++) {
+      this.#fleet.flags[svid] = WANTED;
+      this.#fleet.attempts[svid] = 0;
+      if (this.#fleet.retryAt !== undefined) this.#fleet.retryAt[svid] = 0;
+    }
+  }
+
+  /** Fills the lists of what may be renewed and what is wanted; returns when something wanted may be asked for again. */
+  #gather(agent: number, now: number): number {
+    const { first, flags, retryAt, dueAt, notAfter, attempts, keyset, forcedAt, agentFlags } = this.#fleet;
+    const force = ((agentFlags[agent] ?? 0) & TOO_OLD) === 0 ? (forcedAt[agent] ?? Infinity) : Infinity;
+    const [from, to] = [first[agent] ?? 0, first[agent + 1] ?? 0];
+    let next = Infinity;
+    let used = 0;
+    this.#renewable.length = 0;
+    this.#wanted.length = 0;
+    for (let svid = from; svid < to; svid++) {
+      const flag = flags[svid] ?? 0;
+      if ((flag & IN_FLIGHT) !== 0) continue;
+      const retry = retryAt === undefined ? 0 : (retryAt[svid] ?? 0);
+      if ((flag & WANTED) !== 0) {
+        if (retry <= now) this.#wanted.push(svid);
+        else next = Math.min(next, retry);
+        continue;
+      }
+      const slot = (this.#slots[used++] ??= new Slot());
+      slot.svid = svid;
+      slot.dueAt = dueAt[svid] ?? 0;
+      slot.forcedAt =
+        keyset[svid] === OLD && force !== Infinity ? this.#rule.forcedAt(agent, svid - from, force) : undefined;
+      slot.retryAt = retry;
+      slot.attempts = attempts[svid] ?? 0;
+      slot.notAfter = notAfter[svid] ?? 0;
+      this.#renewable.push(slot);
+    }
+    return next;
+  }
+
+  #sendFirsts(agent: number, now: number): void {
+    for (let from = 0; from < this.#wanted.length; from += FIRST_ITEMS) {
+      this.#send(FIRST, agent, this.#wanted.slice(from, from + FIRST_ITEMS), now);
+    }
+  }
+
+  #sendRenewals(agent: number, due: readonly Slot[], now: number): void {
+    this.#fleet.calls[agent] = (this.#fleet.calls[agent] ?? 0) + 1;
+    if (this.#tell.started !== undefined) for (const { svid } of due) this.#tell.started(svid, agent, now);
+    this.#send(
+      RENEWAL,
+      agent,
+      due.map(({ svid }) => svid),
+      now,
+    );
+  }
+
+  #send(kind: number, agent: number, svids: readonly number[], now: number): void {
+    const { next, flags, keyset, forcedAt } = this.#fleet;
+    for (let i = 0; i < svids.length; i++) {
+      const svid = svids[i] as number;
+      next[svid] = svids[i + 1] ?? -1;
+      flags[svid] = (flags[svid] ?? 0) | IN_FLIGHT;
+    }
+    const first = svids[0] as number;
+    const message = this.#pool.open(kind, agent, first, svids.length, now);
+    this.#pool.life[message] = this.#lives[agent] ?? 0;
+    const forced = keyset[first] === OLD && (forcedAt[agent] ?? Infinity) <= now;
+    this.#pool.wave[message] = kind === RENEWAL && forced ? 1 : 0;
+    this.#tell.send(message, now);
+  }
+
+  #replace(svid: number, agent: number, keyset: number, now: number): void {
+    this.#tell.replacing(svid, agent, now);
+    this.#fleet.keyset[svid] = keyset === NO_KEYSET ? NEW : keyset;
+    this.#fleet.flags[svid] = 0;
+    this.#fleet.attempts[svid] = 0;
+    this.#fleet.issued(svid, now, this.#scenario.svids.x509TTL, this.#random.next());
+    this.wakeBy(agent, this.#fleet.dueAt[svid] ?? Infinity);
+    const forcedAt = this.#fleet.forcedAt[agent] ?? Infinity;
+    if (keyset !== OLD || forcedAt === Infinity) return;
+    // The server signed before it changed keysets: asking again at once would only repeat this.
+    const again = now + backoffMs(1, RETRY_MAX_MS, this.#random.next);
+    if (forcedAt <= now) this.#fleet.setRetryAt(svid, again);
+    this.wakeBy(agent, Math.max(forcedAt, again));
+  }
+
+  #failed(svid: number, agent: number, renewal: boolean, all: boolean, now: number): void {
+    const attempts = Math.min(255, (this.#fleet.attempts[svid] ?? 0) + 1);
+    this.#fleet.attempts[svid] = attempts;
+    this.#fleet.flags[svid] = (this.#fleet.flags[svid] ?? 0) & ~IN_FLIGHT;
+    if (renewal && all) return;
+    const { retry, retryAtMost } = this.#scenario.workloads;
+    const waitMs = renewal
+      ? backoffMs(attempts, RETRY_MAX_MS, this.#random.next)
+      : Math.min(retryAtMost, retry * 2 ** Math.min(attempts - 1, 20)) * (0.5 + 0.5 * this.#random.next());
+    this.#fleet.setRetryAt(svid, now + waitMs);
+    this.wakeBy(agent, now + waitMs);
+  }
+
+  #outageOf(agent: number): Outage {
+    let outage = this.#outages.get(agent);
+    if (outage === undefined) this.#outages.set(agent, (outage = new Outage(this.#random.next)));
+    return outage;
+  }
+}

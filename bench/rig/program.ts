@@ -1,0 +1,68 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+export const projectRoot = fileURLToPath(new URL('../../../', import.meta.url));
+
+/** Where CPU profiles of the programs under test are written, when asked for. */
+export interface Profiling {
+  readonly folder: string;
+}
+
+/** A program under test. */
+export class Program {
+  readonly #child: ChildProcess;
+  readonly #log: string;
+  readonly name: string;
+
+  /** `command` runs with its output in `log`; Node programs are profiled when asked. */
+  constructor(name: string, command: readonly string[], log: string, profiling?: Profiling) {
+    const [program = '', ...args] = command;
+    const profile = [
+      '--cpu-prof',
+      `--cpu-prof-dir=${profiling?.folder ?? ''}`,
+      `--cpu-prof-name=${name}-${Date.now()}.cpuprofile`,
+    ];
+    const fd = openSync(log, 'a', 0o600);
+    const isNode = program === process.execPath;
+    this.#child = spawn(program, isNode && profiling !== undefined ? [...profile, ...args] : args, {
+      cwd: projectRoot,
+      stdio: ['ignore', fd, fd],
+    });
+    closeSync(fd);
+    this.name = name;
+    this.#log = log;
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** Throws, with the end of its log, when it has ended. */
+  check(): void {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) return;
+    throw new Error(`${this.name} has ended:\n${readFileSync(this.#log, 'utf8').slice(-2_000)}`);
+  }
+
+  /** SIGTERM, and its end. */
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const ended = once(this.#child, 'exit');
+    this.#child.kill('SIGTERM');
+    await ended;
+  }
+}
+
+/** Runs `attempt` until it succeeds or `program` has ended. */
+export async function untilReady<T>(program: Program, attempt: () => Promise<T>): Promise<T> {
+  for (const limit = performance.now() + 60_000; ;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      program.check();
+      if (performance.now() > limit) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}

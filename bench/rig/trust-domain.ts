@@ -1,0 +1,161 @@
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '../../src/runtime/clock.js';
+import { AdminClient } from '../../server-stub/cli/admin-client.js';
+import { createClusterKey } from '../../server-stub/cli/cluster-key.js';
+import { firstMessage } from '../load/raw-grpc.js';
+import { X509_PATH } from '../load/requests.js';
+import { Program, untilReady, type Profiling } from './program.js';
+
+const TRUST_DOMAIN = 'bench.test';
+const NEVER = new AbortController().signal;
+
+/** Users of a benchmark have no names, so the path reads the uid. */
+const POLICY = (path: string): string => `section: SVIDIssuancePolicy
+schema: v1
+spec:
+  policy:
+    pathTemplate: "${path}"
+`;
+
+/** Settings of the agent that a row needs otherwise than by default. */
+export interface AgentSettings {
+  readonly cacheSize?: number;
+  readonly sharing?: 'identity' | 'connection';
+  readonly taintDelayMax?: string;
+}
+
+/** One server of the project as a separate process, with a cluster, and any number of agents. */
+export class TrustDomain {
+  readonly dir: string;
+  readonly server: Program;
+  readonly admin: AdminClient;
+  readonly clusterId: string;
+  readonly port: number;
+  readonly #clusterVersionId: string;
+  readonly #profiling: Profiling | undefined;
+  readonly #agents: Agent[] = [];
+  #count = 0;
+
+  private constructor(fields: {
+    dir: string;
+    server: Program;
+    admin: AdminClient;
+    port: number;
+    clusterId: string;
+    clusterVersionId: string;
+    profiling: Profiling | undefined;
+  }) {
+    this.dir = fields.dir;
+    this.server = fields.server;
+    this.admin = fields.admin;
+    this.port = fields.port;
+    this.clusterId = fields.clusterId;
+    this.#clusterVersionId = fields.clusterVersionId;
+    this.#profiling = fields.profiling;
+  }
+
+  static async start(profiling?: Profiling): Promise<TrustDomain> {
+    const dir = mkdtempSync(join(tmpdir(), 'spirl-bench-'));
+    chmodSync(dir, 0o711);
+    const port = await freePort();
+    writeFileSync(join(dir, 'server.yaml'), JSON.stringify(serverSettings(dir, port)));
+    const command = [process.execPath, 'server-stub/bin/spirl-server.mjs', 'run', '--config', join(dir, 'server.yaml')];
+    const server = new Program('server', command, join(dir, 'server.log'), profiling);
+    const address = { path: join(dir, 'admin.sock'), source: 'default' } as const;
+    const admin = await untilReady(server, () => AdminClient.connect(address, () => systemClock.now(), NEVER));
+    await untilReady(server, () => admin.call('trustdomain.TrustDomainInfo', { trustDomain: '' }));
+    const key = createClusterKey();
+    writeFileSync(join(dir, 'cluster.key'), key.privateKeyPem, { mode: 0o600 });
+    const cluster = { name: 'bench', trustDomain: TRUST_DOMAIN, platform: 'linux', publicKey: key.publicKey };
+    const { clusterId, clusterVersionId } = await admin.call('cluster.RegisterCluster', cluster);
+    const domain = new TrustDomain({ dir, server, admin, port, clusterId, clusterVersionId, profiling });
+    await domain.setPath('/uid/{{linux.user.id}}');
+    return domain;
+  }
+
+  /** Puts another path template into force. */
+  async setPath(template: string): Promise<void> {
+    await this.admin.call('config.UpdateConfig', {
+      scope: { kind: 'cluster', id: this.clusterId },
+      sectionUpdates: [POLICY(template)],
+      prune: false,
+      expectedVersion: '',
+      validateOnly: false,
+    });
+  }
+
+  /** What an agent of this cluster reads. */
+  agentConfig(name: string, { cacheSize = 12_000, sharing, taintDelayMax }: AgentSettings = {}): object {
+    return {
+      agent: {
+        endpoint: { endpoint: `127.0.0.1:${this.port}` },
+        auth: {
+          clusterId: this.clusterId,
+          clusterVersionId: this.#clusterVersionId,
+          keyFile: join(this.dir, 'cluster.key'),
+          bootstrapFile: join(this.dir, 'bootstrap.pem'),
+        },
+        socketPath: join(this.dir, `${name}.sock`),
+        stateDir: join(this.dir, name),
+        svid: { cacheSize, ...(sharing !== undefined && { sharing }) },
+        limits: { connectionsPerUid: 20_000, streamsPerUid: 20_000, attestationsPerUid: 10_000 },
+      },
+      metricsAPI: { port: 0 },
+      ...(taintDelayMax !== undefined && { lab: { taintDelayMax } }),
+    };
+  }
+
+  /** Executes an agent with a state directory of its own; it may not serve yet. */
+  launchAgent(settings: AgentSettings = {}): Agent {
+    const name = `agent-${++this.#count}`;
+    const file = join(this.dir, `${name}.yaml`);
+    writeFileSync(file, JSON.stringify(this.agentConfig(name, settings)));
+    const command = [process.execPath, 'src/bin/spirl-agent.mjs', 'run', '--config', file];
+    const program = new Program(name, command, join(this.dir, `${name}.log`), this.#profiling);
+    const agent = { program, socket: join(this.dir, `${name}.sock`) };
+    this.#agents.push(agent);
+    return agent;
+  }
+
+  /** An agent that serves this process. */
+  async startAgent(settings: AgentSettings = {}): Promise<Agent> {
+    const agent = this.launchAgent(settings);
+    await untilReady(agent.program, () => firstMessage(agent.socket, X509_PATH, Buffer.alloc(0)));
+    return agent;
+  }
+
+  async stop(): Promise<void> {
+    this.admin.close();
+    await Promise.all(this.#agents.map(({ program }) => program.stop()));
+    await this.server.stop();
+    if (existsSync(this.dir)) rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+export interface Agent {
+  readonly program: Program;
+  readonly socket: string;
+}
+
+function serverSettings(dir: string, port: number): object {
+  return {
+    trustDomainDeployment: { trustDomainName: TRUST_DOMAIN, name: 'bench' },
+    stateDir: join(dir, 'server'),
+    adminSocket: join(dir, 'admin.sock'),
+    bootstrapFile: join(dir, 'bootstrap.pem'),
+    bundlePath: join(dir, 'bundle.pem'),
+    agentEndpoint: { host: '127.0.0.1', port, names: ['127.0.0.1', 'localhost'] },
+    metricsAPI: { port: 0 },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

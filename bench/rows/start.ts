@@ -1,0 +1,156 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { X509_PATH } from '../load/requests.js';
+import type { WorkloadLoad } from '../load/workloads.js';
+import { Helper } from '../rig/helper.js';
+import { manyUsers } from '../rig/many-users.js';
+import { projectRoot } from '../rig/program.js';
+import { TrustDomain } from '../rig/trust-domain.js';
+import { spreadOf, type Effort, type Figure, type Row } from '../row.js';
+import { shuffled } from '../rounds.js';
+
+const EMPTY = '';
+const IMPORT_GRPC = `import '@grpc/grpc-js';`;
+const POLL_MS = 5;
+/** Identities on the node in the second case. */
+const MANY = 1_000;
+
+/** Milliseconds from exec to the end of a Node program. */
+async function runProgram(source: string): Promise<number> {
+  const startedAt = performance.now();
+  const child = spawn(process.execPath, ['--input-type=module', '-e', source], { cwd: projectRoot, stdio: 'inherit' });
+  await once(child, 'exit');
+  return performance.now() - startedAt;
+}
+
+/** Wall-clock milliseconds since the epoch, with fractions. */
+const wallNow = (): number => performance.timeOrigin + performance.now();
+
+/** Milliseconds from exec of a new agent, which has to log in first, to its first SVID. */
+async function firstSvid(domain: TrustDomain, load: Helper<WorkloadLoad>): Promise<number> {
+  const startedAt = wallNow();
+  const agent = domain.launchAgent();
+  const servedAt = await load.do('untilServed', agent.socket, POLL_MS);
+  await agent.program.stop();
+  return servedAt - startedAt;
+}
+
+/** Milliseconds until each of many users, who ask at once, has its first SVID; median of new ones that ask one by one. */
+async function manyServed(
+  domain: TrustDomain,
+  load: Helper<WorkloadLoad>,
+  count: number,
+): Promise<{ all: number; coldP50: number }> {
+  const agent = await domain.startAgent();
+  const all = await manyUsers(agent.socket, domain.dir, count);
+  const askedAt = wallNow();
+  await load.do('open', all.sockets, count);
+  const openedAt = wallNow();
+  await load.do('closeAll');
+  // New identities on a quiet agent, one after the other.
+  const fresh = await manyUsers(agent.socket, domain.dir, COLD, 60_000);
+  const cold: number[] = [];
+  for (const socket of fresh.sockets) {
+    const begun = wallNow();
+    await load.do('first', socket, X509_PATH, Buffer.alloc(0));
+    cold.push(wallNow() - begun);
+  }
+  fresh.stop();
+  all.stop();
+  await agent.program.stop();
+  return { all: openedAt - askedAt, coldP50: spreadOf(cold).median };
+}
+
+const COLD = 40;
+
+/** Milliseconds from the call that changes the policy to the new SVID on an open stream. */
+async function policyServed(domain: TrustDomain, load: Helper<WorkloadLoad>, rounds: number): Promise<number[]> {
+  const agent = await domain.startAgent();
+  await load.do('open', [agent.socket], 1);
+  const times: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    await load.do('forget');
+    const startedAt = wallNow();
+    await domain.setPath(`/v${round}/{{linux.user.id}}`);
+    await load.do('arrived', 1);
+    times.push((await load.do('newest')) - startedAt);
+  }
+  await domain.setPath('/uid/{{linux.user.id}}');
+  await load.do('closeAll');
+  await agent.program.stop();
+  return times;
+}
+
+async function measure(effort: Effort): Promise<readonly Figure[]> {
+  const domain = await TrustDomain.start(effort.profiling);
+  const load = new Helper<WorkloadLoad>('load/workloads.js');
+  try {
+    const cases = {
+      empty: () => runProgram(EMPTY),
+      grpc: () => runProgram(IMPORT_GRPC),
+      agent: () => firstSvid(domain, load),
+    };
+    const samples: Record<keyof typeof cases, number[]> = { empty: [], grpc: [], agent: [] };
+    for (let round = 1; round <= effort.rounds; round++) {
+      for (const name of shuffled(Object.keys(cases) as (keyof typeof cases)[])) {
+        effort.progress(`round ${round} of ${effort.rounds}: ${name}`);
+        samples[name].push(await cases[name]());
+      }
+    }
+    effort.progress('policy changes');
+    const policy = await policyServed(domain, load, effort.quick ? 4 : 10);
+    const figures = startFigures(samples, policy);
+    if (process.getuid?.() !== 0) return figures;
+    effort.progress('many identities');
+    const count = effort.quick ? 200 : MANY;
+    const { all, coldP50 } = await manyServed(domain, load, count);
+    return [...figures, ...identityFigures(count, all, coldP50)];
+  } finally {
+    await load.stop();
+    await domain.stop();
+  }
+}
+
+function startFigures(samples: Record<'empty' | 'grpc' | 'agent', number[]>, policy: readonly number[]): Figure[] {
+  const against = (anchor: readonly number[]): number[] => samples.agent.map((ms, i) => ms / (anchor[i] ?? NaN));
+  const ms = (values: readonly number[]): string => `${spreadOf(values).median.toFixed(0)} ms`;
+  return [
+    {
+      name: 'exec to first SVID, of the import of grpc-js',
+      ratios: against(samples.grpc),
+      target: { is: 'at most', value: 2 },
+      absolute: { agent: ms(samples.agent), 'import of grpc-js': ms(samples.grpc), 'empty program': ms(samples.empty) },
+    },
+    { name: 'exec to first SVID, of an empty program', ratios: against(samples.empty), absolute: {} },
+    {
+      name: 'policy change to served, of 100 ms',
+      ratios: policy.map((value) => value / 100),
+      target: { is: 'at most', value: 1 },
+      absolute: { 'policy change': ms(policy) },
+    },
+  ];
+}
+
+function identityFigures(count: number, all: number, coldP50: number): Figure[] {
+  return [
+    {
+      name: 'new identity, cold, of 10 ms',
+      ratios: [coldP50 / 10],
+      target: { is: 'at most', value: 1 },
+      absolute: { p50: `${coldP50.toFixed(2)} ms` },
+    },
+    {
+      name: `first SVIDs of ${count} identities, of 1.5 s per 1,000`,
+      ratios: [all / ((1_500 * count) / 1_000)],
+      target: { is: 'at most', value: 1 },
+      absolute: { all: `${all.toFixed(0)} ms` },
+    },
+  ];
+}
+
+export const startRow: Row = {
+  id: 'B9',
+  work: 'start of the agent (exec to first SVID, login included); new identity; policy change to served',
+  anchor: 'a Node program that imports grpc-js and ends; fixed times',
+  measure,
+};
