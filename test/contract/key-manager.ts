@@ -1,6 +1,6 @@
 import { createPublicKey, verify } from 'node:crypto';
 import type { TestFn } from 'ava';
-import { canRelease, type KeyManager } from '../../server-stub/src/domain/key-manager.js';
+import { canFind, canRelease, type KeyManager } from '../../server-stub/src/domain/key-manager.js';
 import type { KeyType, SigningKey } from '../../server-stub/src/domain/signing-key.js';
 
 /** What every key manager does. `open` gives one without keys, and a way to open it again as after a restart. */
@@ -47,6 +47,19 @@ export function keyManagerContract(
       (await manager.listKeys(signal)).map(({ id }) => id),
       ['ks_bbbbbbbbbb'],
     );
+  });
+
+  test(`${name}: a key is found by its reference, and by no other`, async (t) => {
+    const { manager, restarted } = await open();
+    if (!canFind(manager)) return t.pass();
+    const made = await manager.createKey('ks_aaaaaaaaaa', 'EC-P256', signal);
+    const other = await manager.createKey('ks_bbbbbbbbbb', 'EC-P256', signal);
+    const again = await restarted();
+    if (made.reference === undefined || other.reference === undefined || !canFind(again)) return t.fail();
+    const found = await again.findKey('ks_aaaaaaaaaa', made.reference, signal);
+    t.deepEqual(found && Buffer.from(found.publicKeySpki), Buffer.from(made.publicKeySpki));
+    if (canRelease(again)) await again.releaseKey('ks_aaaaaaaaaa', signal, made.reference);
+    t.is(await again.findKey('ks_aaaaaaaaaa', made.reference, signal), undefined);
   });
 
   test(`${name}: an aborted request makes no key`, async (t) => {

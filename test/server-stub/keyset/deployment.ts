@@ -2,6 +2,7 @@ import { createPublicKey, randomBytes, verify, X509Certificate } from 'node:cryp
 import { TrustDomain } from '../../../src/domain/trust-domain.js';
 import * as x509 from '../../../src/runtime/x509.js';
 import type { SigningState } from '../../../server-stub/src/domain/keyset.js';
+import type { Sealer } from '../../../server-stub/src/domain/record-store.js';
 import type { KeyManager } from '../../../server-stub/src/domain/key-manager.js';
 import { createSealedKeyManager } from '../../../server-stub/src/key-manager/sealed-key-manager.js';
 import { createSealer } from '../../../server-stub/src/key-wrapping/envelope.js';
@@ -15,7 +16,7 @@ import type {
 } from '../../../server-stub/src/keyset/keyset-parts.js';
 import { KeysetService } from '../../../server-stub/src/keyset/keyset-service.js';
 import { openKeysets } from '../../../server-stub/src/keyset/open-keysets.js';
-import { openFileStore } from '../../../server-stub/src/store/file/file-store.js';
+import { openFileStore, type FileStore } from '../../../server-stub/src/store/file/file-store.js';
 import { FakeClock } from '../../fakes/fake-clock.js';
 import { MemoryFileSystem } from '../../fakes/memory-file-system.js';
 import { RecordingLogger } from '../../fakes/recording-logger.js';
@@ -31,6 +32,8 @@ export interface Options {
   readonly kek?: string;
   readonly publisher?: Publisher;
   readonly parts?: Partial<KeysetParts>;
+  /** Made for this deployment's store. */
+  readonly keyManagers?: (store: FileStore, sealer: Sealer) => KeyManagers;
 }
 
 /** The keysets of a deployment on a disk in memory. Opening it again on the same disk is a restart. */
@@ -42,7 +45,7 @@ export async function openDeployment(options: Options = {}) {
   const parts: KeysetParts = {
     store,
     sealer,
-    keyManagers: onlyKeyManager(createSealedKeyManager({ store, sealer })),
+    keyManagers: options.keyManagers?.(store, sealer) ?? onlyKeyManager(createSealedKeyManager({ store, sealer })),
     upstream: { mintCa: (request) => mintCa(request, clock.now()) },
     audit: { keysetChanged: (event) => events.push(event) },
     clock,

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { Clock } from 'spirl-agent/runtime/clock.js';
 import { withDeadline } from 'spirl-agent/runtime/deadline.js';
@@ -61,6 +62,8 @@ export class RemoteCalls {
       this.#count('sign', 'rejected', 0);
       throw new SpirlError('LIMIT_REACHED', `too many signatures wait for key manager ${this.#parts.name}`);
     }
+    // All items of a batch have one signal.
+    setMaxListeners(0, signal);
     const turn = this.#queue(async () => {
       // Nothing is signed for a caller that has gone while it waited.
       signal.throwIfAborted();
