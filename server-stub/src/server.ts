@@ -1,11 +1,13 @@
 import { hostname } from 'node:os';
 import { Registry } from 'prom-client';
+import { DeclaredFiles } from 'spirl-agent/runtime/declared-files.js';
 import { openHttpEndpoint } from 'spirl-agent/runtime/http-endpoint.js';
 import { observeRpcs } from 'spirl-agent/runtime/rpc-observer.js';
 import { runTasks } from 'spirl-agent/runtime/task-group.js';
 import { untilAvailable } from 'spirl-agent/runtime/until-available.js';
 import { openAdminApi } from './admin-api.js';
 import { openAgentApi } from './agent-api.js';
+import { createAcmPca } from './cloud/aws/acm-pca.js';
 import { createClusterPolicies, type PolicyDefaults } from './cluster-views.js';
 import { ClusterRegistry } from './clusters/cluster-registry.js';
 import { ManagedConfig } from './config/managed-config.js';
@@ -28,7 +30,10 @@ import { SessionCa } from './session-ca/session-ca.js';
 import { createOcsfAudit, silentAudit, type Audit } from './telemetry/audit.js';
 import { collectProcessMetrics, ServerMetrics } from './telemetry/metrics.js';
 import { createTrustSnapshots } from './trust-snapshots.js';
-import { createUpstreamAuthority } from './upstream-authority/upstream-authorities.js';
+import { logCaCertificates } from './upstream-authority/ca-in-use.js';
+import { createConfiguredUpstream } from './upstream-authority/upstream-authorities.js';
+import { UPSTREAM_SECTION_SCHEMA } from './upstream-authority/upstream-schemas.js';
+import { upstreamSectionProblems } from './upstream-authority/upstream-section.js';
 
 /** Where a server that has started can be reached. */
 export interface Serving {
@@ -88,7 +93,16 @@ async function serve(
     ttlFloor: config.labTtl ? 'lab' : 'production',
   };
   const checkPolicy = (spec: unknown, at: string) => policyProblems(spec, { ...defaults, platform: 'linux' }, at);
-  const types = sectionTypes(checkPolicy, { keyManager: keyManagerSection(config) });
+  const files = new DeclaredFiles(config.extensions.secretDirectories);
+  const declared = { files, webhookHosts: config.extensions.webhookHosts };
+  const acmPca = createAcmPca({ clock, endpoints: config.aws.endpoints, sessionName: 'spirl-server' });
+  const types = sectionTypes(checkPolicy, {
+    keyManager: keyManagerSection(config),
+    upstreamAuthority: {
+      schema: UPSTREAM_SECTION_SCHEMA,
+      problems: (spec, at) => upstreamSectionProblems(spec, at, declared),
+    },
+  });
   const startSections = readStartSections(config.managedConfig, deploymentId, types);
   const managed = await ManagedConfig.open({ store, clock, types });
   const deploymentSpec = (name: string): unknown =>
@@ -103,7 +117,7 @@ async function serve(
   });
   const keysetParts: KeysetParts = {
     ...{ store, sealer, clock, trustDomain, deploymentId, keyManagers },
-    upstream: createUpstreamAuthority('selfSigned', { clock }),
+    upstream: createConfiguredUpstream({ clock, ...declared, acmPca }, () => deploymentSpec('UpstreamAuthority')),
     audit: {
       keysetChanged: (event) => {
         metrics.keysetChanged(event);
@@ -122,6 +136,7 @@ async function serve(
   const opened = await openKeysets(keysetParts, signal, config.startup.keyServiceTimeout);
   const agents = new ConnectedAgents(clock);
   const keysets = new KeysetService(keysetParts, opened, agents);
+  logCaCertificates(keysets.state, logger.named('upstreamAuthority'), signal);
   const trust = createTrustSnapshots(keysets.state, sessionCa.state, identity, signal);
   await publishFiles(config, trust.value);
 
@@ -152,8 +167,8 @@ async function serve(
   const rooms = [sessionCa, clusters, keysets, agentApi, adminApi, http].map(
     (room) => (stop: AbortSignal) => room.run(stop),
   );
-  const files = (stop: AbortSignal) => keepFilesCurrent(config, trust, { clock, logger }, stop);
-  await runTasks([...rooms, files], signal);
+  const published = (stop: AbortSignal) => keepFilesCurrent(config, trust, { clock, logger }, stop);
+  await runTasks([...rooms, published], signal);
 }
 
 function createAudit(

@@ -1,5 +1,3 @@
-import type { Clock } from 'spirl-agent/runtime/clock.js';
-import { SpirlError } from 'spirl-agent/runtime/errors.js';
 import { createAwsPcaIssuer, type AwsPcaSettings } from './aws-pca/aws-pca-issuer.js';
 import { createDiskIssuer, type DiskSettings } from './disk/disk-issuer.js';
 import { createSelfSigned } from './self-signed.js';
@@ -41,10 +39,4 @@ function chosen(choice: UpstreamChoice, parts: UpstreamParts): UpstreamAuthority
     case 'webhook':
       return UPSTREAM_AUTHORITIES.webhook(choice.settings, parts);
   }
-}
-
-/** The authority of a server that has no section UpstreamAuthority. Throws INVALID_CONFIG for any other name. */
-export function createUpstreamAuthority(name: string, parts: { readonly clock: Clock }): UpstreamAuthority {
-  if (name === 'selfSigned') return createSelfSigned(parts);
-  throw new SpirlError('INVALID_CONFIG', `upstream authority ${name} needs settings: a section UpstreamAuthority`);
 }

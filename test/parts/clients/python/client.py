@@ -50,7 +50,12 @@ def watch(client, count):
         if left[0] == 0:
             done.set()
 
-    client.stream_x509_contexts(update, lambda error: emit(kind="error", message=str(error)))
+    def failed(error):
+        # Closing the client ends the stream, which it reports as an error too.
+        if not done.is_set():
+            emit(kind="error", message=str(error))
+
+    client.stream_x509_contexts(update, failed)
     if not done.wait(300):
         sys.exit("not enough updates within 5 minutes")
 
