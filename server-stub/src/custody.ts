@@ -40,6 +40,7 @@ export async function openCustody(config: ServerConfig, parts: CustodyParts, sig
     const recordsExist = await checkSealedBefore(store, configuredProvider(config));
     const configured = await configuredWrapping(config, recordsExist, parts.clock);
     const wrapper = await openWrapper(configured.wrapping);
+    await checkSealedBefore(store, wrapper.name, wrapper.kek);
     const identity = await openDeploymentIdentity(store, config.trustDomainDeployment);
     await prove(wrapper, identity, config, parts, signal);
     parts.logger.info(configured.message, configured.fields(wrapper.kek));

@@ -3,18 +3,19 @@ import type { RecordStore, SealedRecord } from './domain/record-store.js';
 
 /**
  * Whether this store holds anything but the deployment's name, which binds nobody to a key. Throws INVALID_CONFIG when what it
- * holds was sealed by another provider than `provider`: before that one makes a key of its own, or is asked for one.
+ * holds was sealed by another provider, or with another key where `kek` is given: before a key is made or a service is asked.
  */
-export async function checkSealedBefore(store: RecordStore, provider: string): Promise<boolean> {
+export async function checkSealedBefore(store: RecordStore, provider: string, kek?: string): Promise<boolean> {
   const names = (await store.list('')).filter((name) => name !== 'deployment');
   for (const name of names) {
     const sealed = sealedIn((await store.read(name))?.value);
     if (sealed === undefined) continue;
-    if (sealed.wrapper === provider) return true;
+    if (sealed.wrapper === provider && (kek === undefined || sealed.kek === kek)) return true;
+    const configured = kek === undefined ? `"${provider}"` : `"${provider}" with key ${kek}`;
     throw new SpirlError(
       'INVALID_CONFIG',
       `record ${JSON.stringify(name)} is sealed by key wrapping provider "${sealed.wrapper}" with key ${sealed.kek}, but ` +
-        `"${provider}" is configured; switching providers or keys of an existing deployment is not supported`,
+        `${configured} is configured; switching providers or keys of an existing deployment is not supported`,
     );
   }
   return names.length > 0;

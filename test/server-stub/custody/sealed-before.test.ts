@@ -21,6 +21,11 @@ for (const [record, value] of [
     await store.write('clusters/c-1', { format: 1, keys: [null] }, undefined);
     await store.write(record, value, undefined);
     t.true(await checkSealedBefore(store, 'awsKMS'));
+    t.true(await checkSealedBefore(store, 'awsKMS', 'awsKMS-key'));
+    await t.throwsAsync(checkSealedBefore(store, 'awsKMS', 'another'), {
+      code: 'INVALID_CONFIG',
+      message: /with key awsKMS-key, but "awsKMS" with key another is configured; switching/,
+    });
     await t.throwsAsync(checkSealedBefore(store, 'local'), {
       code: 'INVALID_CONFIG',
       message:
