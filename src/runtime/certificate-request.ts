@@ -1,10 +1,16 @@
-import { createPublicKey, webcrypto } from 'node:crypto';
+import { createPublicKey, generateKeyPair, sign } from 'node:crypto';
+import { promisify } from 'node:util';
 import { SpirlError } from './errors.js';
-import { Pkcs10CertificateRequest, Pkcs10CertificateRequestGenerator } from './x509.js';
 
-const P256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 /** A P-256 request without attributes has about 200 bytes. */
 const MAX_BYTES = 8192;
+/** CertificationRequestInfo of a P-256 key: version 0, an empty subject, the key, no attributes. Around the key of 91 octets. */
+const INFO_HEAD = Buffer.from('30620201003000', 'hex');
+const INFO_TAIL = Buffer.from('a000', 'hex');
+/** AlgorithmIdentifier ecdsa-with-SHA256. */
+const ECDSA_SHA256 = Buffer.from('300a06082a8648ce3d040302', 'hex');
+
+const generateKeys = promisify(generateKeyPair);
 
 /** A fresh P-256 key and a request signed with it. */
 export interface KeyAndRequest {
@@ -16,14 +22,22 @@ export interface KeyAndRequest {
   readonly publicKeySpki: Buffer;
 }
 
-/** Makes a P-256 key and its certificate request. The subject is empty: who it is for is decided by the issuer. */
+/**
+ * Makes a P-256 key and its certificate request. The subject is empty: who it is for is decided by the issuer. Written out by
+ * hand, so that an agent need not load a library for certificates.
+ */
 export async function createKeyAndRequest(): Promise<KeyAndRequest> {
-  const keys = await webcrypto.subtle.generateKey(P256, true, ['sign', 'verify']);
-  const request = await Pkcs10CertificateRequestGenerator.create({ name: '', keys, signingAlgorithm: P256 });
+  const { privateKey, publicKey } = await generateKeys('ec', { namedCurve: 'P-256' });
+  const publicKeySpki = publicKey.export({ format: 'der', type: 'spki' });
+  const info = Buffer.concat([INFO_HEAD, publicKeySpki, INFO_TAIL]);
+  const signature = sign('sha256', info, privateKey);
+  // All lengths are below 128 but that of the whole, which is from 186 to 188.
+  const bitString = Buffer.concat([Buffer.of(0x03, signature.length + 1, 0), signature]);
+  const content = Buffer.concat([info, ECDSA_SHA256, bitString]);
   return {
-    csr: Buffer.from(request.rawData),
-    privateKey: Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)),
-    publicKeySpki: Buffer.from(await webcrypto.subtle.exportKey('spki', keys.publicKey)),
+    csr: Buffer.concat([Buffer.of(0x30, 0x81, content.length), content]),
+    privateKey: privateKey.export({ format: 'der', type: 'pkcs8' }),
+    publicKeySpki,
   };
 }
 
@@ -35,6 +49,8 @@ export async function publicKeyOfRequest(csr: Uint8Array): Promise<Buffer> {
   const refuse = (reason: string, cause?: unknown): SpirlError =>
     new SpirlError('INVALID_REQUEST', `the certificate request ${reason}`, { cause });
   if (csr.length === 0 || csr.length > MAX_BYTES) throw refuse(`must have 1 to ${MAX_BYTES} bytes`);
+  // Only a server reads requests.
+  const { Pkcs10CertificateRequest } = await import('./x509.js');
   let spki: Buffer;
   let proven: boolean;
   try {

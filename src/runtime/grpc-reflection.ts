@@ -1,13 +1,45 @@
-import type { Server } from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
-import { ReflectionService } from '@grpc/reflection';
+import { EventEmitter } from 'node:events';
+import type { MethodDefinition, Server, ServiceDefinition } from '@grpc/grpc-js';
+import { bidiStream, type OnUnexpected } from './grpc-adapter.js';
 import { protoRoot } from './load-proto.js';
 
 /** What @grpc/reflection keeps per version of the protocol: fully-qualified names to files. Private, so the version is pinned. */
 type Indexes = Record<'v1' | 'v1Alpha', Record<'symbols' | 'services', Record<string, unknown>>>;
 
-/** Offers gRPC server reflection, v1 and v1alpha, for the services of `file` (relative to `proto/`). */
-export function addReflectionOf(file: string, server: Server): void {
+/** Answers one encoded request with an encoded response. */
+type Answer = (request: Buffer) => Buffer;
+
+const METHOD = 'ServerReflectionInfo';
+const PATHS = ['v1', 'v1alpha'].map((version) => `/grpc.reflection.${version}.ServerReflection/${METHOD}`);
+
+const asBytes = (bytes: Buffer): Buffer => bytes;
+
+/**
+ * Offers gRPC server reflection, v1 and v1alpha, for the services of `file` (relative to `proto/`). What it needs is loaded when
+ * somebody asks for the first time: few programs do, and it would take a quarter of the start.
+ */
+export function addReflectionOf(file: string, server: Server, onUnexpected: OnUnexpected): void {
+  let loaded: Promise<ReadonlyMap<string, Answer>> | undefined;
+  for (const path of PATHS) {
+    const method: MethodDefinition<Buffer, Buffer> = {
+      ...{ path, requestStream: true, responseStream: true },
+      ...{ requestSerialize: asBytes, requestDeserialize: asBytes },
+      ...{ responseSerialize: asBytes, responseDeserialize: asBytes },
+    };
+    const serve = bidiStream<Buffer, Buffer>(async (requests, send) => {
+      const answer = (await (loaded ??= answersOf(file))).get(path);
+      if (answer === undefined) throw new Error(`no reflection at ${path}`);
+      for await (const request of requests) send(answer(request));
+    }, onUnexpected);
+    server.addService({ [METHOD]: method }, { [METHOD]: serve });
+  }
+}
+
+async function answersOf(file: string): Promise<ReadonlyMap<string, Answer>> {
+  const [{ loadSync }, { ReflectionService }] = await Promise.all([
+    import('@grpc/proto-loader'),
+    import('@grpc/reflection'),
+  ]);
   const service = new ReflectionService(loadSync(file, { includeDirs: [protoRoot] }));
   const { v1, v1Alpha } = service as unknown as Indexes;
   // What has no package is indexed as `.Name`, but clients ask for `Name`, as the protocol says.
@@ -17,5 +49,24 @@ export function addReflectionOf(file: string, server: Server): void {
       Reflect.deleteProperty(index, name);
     }
   }
-  service.addToServer(server);
+  const answers = new Map<string, Answer>();
+  const collector = {
+    addService: (definition: ServiceDefinition, handlers: Record<string, (stream: EventEmitter) => void>) => {
+      const [method, handler] = [definition[METHOD], handlers[METHOD]];
+      if (method !== undefined && handler !== undefined) answers.set(method.path, answerOf(method, handler));
+    },
+  };
+  service.addToServer(collector as unknown as Server);
+  return answers;
+}
+
+/** The handler writes one response for each request, before it returns. */
+function answerOf(method: MethodDefinition<object, object>, handler: (stream: EventEmitter) => void): Answer {
+  return (request) => {
+    let response: object = {};
+    const stream = Object.assign(new EventEmitter(), { write: (message: object) => (response = message) });
+    handler(stream);
+    stream.emit('data', method.requestDeserialize(request));
+    return method.responseSerialize(response);
+  };
 }

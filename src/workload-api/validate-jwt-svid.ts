@@ -3,7 +3,6 @@ import type { Clock } from '../runtime/clock.js';
 import { requireAudience } from './audience.js';
 import { presentBundles, type BundleSource } from './bundle-source.js';
 import { encodeValidated, type ValidateRequestMessage } from './messages.js';
-import { verifyJwtSvid } from './verify-jwt-svid.js';
 import type { UnaryServe } from './workload.js';
 
 /** Tokens longer than this are refused unread. */
@@ -23,6 +22,8 @@ export function parseValidateRequest(request: ValidateRequestMessage): ValidateR
 export function validateJwtSvid(bundles: BundleSource, clock: Clock): UnaryServe<ValidateRequestMessage> {
   return async (_workload, _signal, { audience, svid }) => {
     const set = presentBundles(bundles);
+    // Loaded when the first token comes: most agents validate none, and the libraries behind it take time at the start.
+    const { verifyJwtSvid } = await import('./verify-jwt-svid.js');
     const { spiffeId, claims } = await verifyJwtSvid(svid, audience, set.bundles, clock.now());
     return encodeValidated(spiffeId.toString(), claims);
   };

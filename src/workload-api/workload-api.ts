@@ -182,7 +182,7 @@ class SocketWorkloadApi implements WorkloadApi {
     );
     const parts = { sources, attestations, calls: this.#calls, pushes: new PushQueue(), clock, onUnexpected };
     server.grpc.addService(workloadApiDefinition(), workloadApiMethods(parts));
-    addReflection(server.grpc);
+    addReflection(server.grpc, onUnexpected);
     return server;
   }
 }

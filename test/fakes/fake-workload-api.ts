@@ -82,7 +82,7 @@ export class FakeWorkloadApi {
   async #listen(): Promise<void> {
     const { definition } = loadService('spiffe/workload.proto', 'SpiffeWorkloadAPI');
     this.#server.addService(definition, this.#handlers());
-    if (!this.#faults.has('has no reflection')) addReflectionOf('spiffe/workload.proto', this.#server);
+    if (!this.#faults.has('has no reflection')) addReflectionOf('spiffe/workload.proto', this.#server, () => {});
     await new Promise<void>((resolve, reject) => {
       this.#server.bindAsync(`unix:${this.socketPath}`, ServerCredentials.createInsecure(), (error) =>
         error === null ? resolve() : reject(error),
