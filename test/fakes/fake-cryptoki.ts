@@ -10,6 +10,7 @@ import {
   type Handle,
   type Mechanism,
 } from '../../server-stub/src/key-manager/pkcs11/cryptoki.js';
+import { ModuleUsers } from '../../server-stub/src/key-manager/pkcs11/module-users.js';
 import { signDigestRaw } from './prehashed-ecdsa.js';
 
 /** What a module throws. */
@@ -52,11 +53,15 @@ export class FakeModule {
   /** Octets of EC points without their OCTET STRING. */
   barePoints = false;
   initialized = false;
+  seen = true;
   loggedIn = false;
   /** PINs that were tried, in order. */
   readonly tries: string[] = [];
   readonly objects = new Map<number, TokenObject>();
   readonly sessions = new Set<number>();
+  readonly users = new ModuleUsers();
+  /** A token that came back is seen only after the module was begun anew. */
+  needsNewBeginning = false;
   /** Thrown once by the next call of that name. */
   readonly failNext = new Map<keyof Cryptoki, Error>();
   readonly calls: (keyof Cryptoki)[] = [];
@@ -71,6 +76,7 @@ export class FakeModule {
     this.present = false;
     this.sessions.clear();
     this.loggedIn = false;
+    this.seen = !this.needsNewBeginning;
   }
 
   insert(): void {
@@ -105,9 +111,17 @@ export class FakeCryptoki implements Cryptoki {
     this.#module.initialized = true;
   }
 
+  C_Finalize(): void {
+    this.#enter('C_Finalize');
+    this.#module.initialized = false;
+    this.#module.sessions.clear();
+    this.#module.loggedIn = false;
+    this.#module.seen = true;
+  }
+
   C_GetSlotList(): readonly Handle[] {
     this.#enter('C_GetSlotList');
-    return this.#module.present ? [handle(7)] : [];
+    return this.#module.present && this.#module.seen ? [handle(7)] : [];
   }
 
   C_GetTokenInfo(): { label: string; flags: number } {

@@ -16,6 +16,7 @@ export interface Mechanism {
 export interface Cryptoki {
   load(path: string): void;
   C_Initialize(options: { readonly flags: number }): void;
+  C_Finalize(): void;
   C_GetSlotList(tokenPresent: boolean): readonly Handle[];
   C_GetTokenInfo(slot: Handle): { readonly label: string; readonly flags: number };
   C_OpenSession(slot: Handle, flags: number): Handle;

@@ -5,7 +5,7 @@ import type { KeyManager, ReleasesKeys } from '../../domain/key-manager.js';
 import type { KeyType, SigningKey } from '../../domain/signing-key.js';
 import type { KeyOwner } from '../provider.js';
 import { CKM } from './cryptoki.js';
-import type { AnswerTo, KeyName, TokenCall, TokenKey } from './token-calls.js';
+import type { AnswerTo, KeyCall, KeyName, TokenKey } from './token-calls.js';
 import { readPublicKey } from './token-public-key.js';
 
 /** Where the digest is made: here, or by the token, which then gets everything that is signed. */
@@ -14,7 +14,7 @@ export type Hashing = 'here' | 'token';
 /** What is asked of a token; see `Token`. */
 export interface AsksToken {
   readonly title: string;
-  call<C extends Exclude<TokenCall, { do: 'open' }>>(call: C, signal: AbortSignal): Promise<AnswerTo<C>>;
+  call<C extends KeyCall>(call: C, signal: AbortSignal): Promise<AnswerTo<C>>;
 }
 
 export interface Pkcs11KeyManagerParts {

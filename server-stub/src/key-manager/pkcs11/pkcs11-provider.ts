@@ -1,10 +1,14 @@
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
 import type { KeyManagerProvider, ProviderParts } from '../provider.js';
 import { bindingProblem } from './cryptoki.js';
+import { ModuleUsers } from './module-users.js';
 import { createPkcs11KeyManager } from './pkcs11-key-manager.js';
 import { pkcs11Problems, readPkcs11Settings, PKCS11_SCHEMA, type Pkcs11Settings } from './pkcs11-section.js';
 import { Token } from './token.js';
 import { WorkerLane } from './worker-lane.js';
+
+/** Modules are loaded once per process, so this is too. */
+const users = new ModuleUsers();
 
 /** PKCS#11: one key pair per keyset in a token of a module. */
 export const pkcs11Provider: KeyManagerProvider = {
@@ -28,6 +32,7 @@ export const pkcs11Provider: KeyManagerProvider = {
       sessions: read.sessions,
       readPin: () => readPin(read.pin, parts),
       startLane: () => new WorkerLane(),
+      users,
       clock: parts.clock,
       random: Math.random,
     });

@@ -27,7 +27,10 @@ export type TokenPublicKey =
 
 /** A call for the thread of a token. */
 export type TokenCall =
-  | ({ readonly do: 'open'; readonly pin: string | undefined } & TokenPlace)
+  /** Ends the session, if there is one. */
+  | { readonly do: 'close' }
+  /** Opens a session, or opens it again. `anew`: after the module was ended and begun again, which ends everybody's sessions. */
+  | ({ readonly do: 'open'; readonly pin: string | undefined; readonly begin: 'once' | 'anew' } & TokenPlace)
   | { readonly do: 'list'; readonly label: string }
   | ({ readonly do: 'generate'; readonly type: KeyType } & KeyName)
   | ({ readonly do: 'sign'; readonly mechanism: number; readonly data: Uint8Array } & KeyName)
@@ -35,6 +38,7 @@ export type TokenCall =
 
 /** What each call answers. */
 export interface TokenAnswers {
+  close: undefined;
   open: undefined;
   list: readonly TokenKey[];
   generate: TokenKey;
@@ -42,6 +46,8 @@ export interface TokenAnswers {
   destroy: undefined;
 }
 
+/** What is asked of an open token. */
+export type KeyCall = Exclude<TokenCall, { do: 'open' | 'close' }>;
 export type AnswerTo<C extends TokenCall> = TokenAnswers[C['do']];
 
 /** One session with a token, in a thread of its own; calls are carried out one after another. */

@@ -22,8 +22,11 @@ export class TokenSession {
   carryOut<C extends TokenCall>(call: C): AnswerTo<C>;
   carryOut(call: TokenCall): AnswerTo<TokenCall> {
     switch (call.do) {
+      case 'close':
+        this.#close();
+        return undefined;
       case 'open':
-        this.#open(call, call.pin);
+        this.#open(call, call.pin, call.begin);
         return undefined;
       case 'list':
         return this.#list(call.label);
@@ -37,10 +40,10 @@ export class TokenSession {
     }
   }
 
-  /** Opens, or opens again. Without `pin` it relies on the login of another session: a login is the whole program's. */
-  #open({ modulePath, tokenLabel }: TokenPlace, pin: string | undefined): void {
+  /** Without `pin` it relies on the login of another session: a login is the whole program's. */
+  #open({ modulePath, tokenLabel }: TokenPlace, pin: string | undefined, begin: 'once' | 'anew'): void {
     this.#close();
-    this.#initialize(modulePath);
+    this.#initialize(modulePath, begin);
     const slot = this.#slotOf(tokenLabel);
     const { flags } = this.#cryptoki.C_GetTokenInfo(slot);
     const session = this.#cryptoki.C_OpenSession(slot, CKF.SERIAL_SESSION | CKF.RW_SESSION);
@@ -48,13 +51,22 @@ export class TokenSession {
     if (pin !== undefined && (flags & CKF.LOGIN_REQUIRED) !== 0) this.#login(session, flags, pin);
   }
 
-  #initialize(modulePath: string): void {
+  #initialize(modulePath: string, begin: 'once' | 'anew'): void {
     if (!this.#loaded) this.#cryptoki.load(modulePath);
     this.#loaded = true;
+    if (begin === 'anew') this.#finalize();
     try {
       this.#cryptoki.C_Initialize({ flags: CKF.OS_LOCKING_OK });
     } catch (error) {
       if (codeOf(error) !== CKR.CRYPTOKI_ALREADY_INITIALIZED) throw error;
+    }
+  }
+
+  #finalize(): void {
+    try {
+      this.#cryptoki.C_Finalize();
+    } catch {
+      // It was not begun, or has lost its memory: it is begun next.
     }
   }
 

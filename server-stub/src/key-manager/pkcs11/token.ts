@@ -4,7 +4,8 @@ import { SpirlError } from 'spirl-agent/runtime/errors.js';
 import { orAbort } from 'spirl-agent/runtime/task-group.js';
 import { KeyServiceThrottled } from '../../domain/key-manager.js';
 import { LaneQueue } from './lane-queue.js';
-import type { AnswerTo, Lane, TokenCall, TokenPlace } from './token-calls.js';
+import type { ModuleUsers } from './module-users.js';
+import type { AnswerTo, KeyCall, Lane, TokenPlace } from './token-calls.js';
 import { TokenError } from './token-failure.js';
 
 const FIRST_PAUSE_MS = 250;
@@ -17,6 +18,7 @@ export interface TokenParts {
   /** Throws INVALID_CONFIG. */
   readonly readPin: () => Promise<string>;
   readonly startLane: () => Lane;
+  readonly users: ModuleUsers;
   readonly clock: Clock;
   /** 0 to 1. */
   readonly random: () => number;
@@ -46,7 +48,7 @@ export class Token {
   }
 
   /** Throws KEY_SERVICE_UNAVAILABLE, KeyServiceThrottled, KEY_SERVICE_REFUSED, INVALID_CONFIG; the reason of `signal`. */
-  async call<C extends Exclude<TokenCall, { do: 'open' }>>(call: C, signal: AbortSignal): Promise<AnswerTo<C>> {
+  async call<C extends KeyCall>(call: C, signal: AbortSignal): Promise<AnswerTo<C>> {
     try {
       return await this.#callOnce(call, signal);
     } catch (error) {
@@ -61,11 +63,13 @@ export class Token {
     }
   }
 
+  /** Ends its threads. */
   close(): void {
     for (const lane of this.#lanes) lane.close();
+    this.#parts.users.remove(this.#parts.place.modulePath, this);
   }
 
-  async #callOnce<C extends Exclude<TokenCall, { do: 'open' }>>(call: C, signal: AbortSignal): Promise<AnswerTo<C>> {
+  async #callOnce<C extends KeyCall>(call: C, signal: AbortSignal): Promise<AnswerTo<C>> {
     signal.throwIfAborted();
     if (this.#epoch === undefined) await orAbort(this.#open(), signal);
     const epoch = this.#epoch;
@@ -108,7 +112,7 @@ export class Token {
   }
 
   async #openLanes(): Promise<void> {
-    const { place, sessions, readPin, startLane } = this.#parts;
+    const { place, sessions, readPin, startLane, users } = this.#parts;
     const pin = await readPin();
     this.#checkPin(pin);
     const lanes = Array.from({ length: sessions }, (_, at) => {
@@ -116,15 +120,25 @@ export class Token {
       return lane === undefined || lane.ended ? startLane() : lane;
     });
     this.#lanes = lanes;
+    users.add(place.modulePath, this);
+    const begin = await this.#beginning(lanes);
     const [first, ...others] = lanes;
-    await first?.call({ do: 'open', pin, ...place }).catch((error: unknown) => {
+    await first?.call({ do: 'open', pin, begin, ...place }).catch((error: unknown) => {
       throw this.#remembered(error, pin);
     });
     // A login is the whole program's, so the others come without a PIN. A token with room for fewer sessions is used with fewer.
-    const opened = await Promise.allSettled(others.map((lane) => lane.call({ do: 'open', pin: undefined, ...place })));
+    const opening = others.map((lane) => lane.call({ do: 'open', pin: undefined, begin: 'once', ...place }));
+    const opened = await Promise.allSettled(opening);
     const failure = opened.find((result) => result.status === 'rejected' && !isBusy(result.reason));
     if (failure?.status === 'rejected') throw failure.reason;
     this.#queue.serve(lanes.filter((_, at) => at === 0 || opened[at - 1]?.status === 'fulfilled'));
+  }
+
+  /** Some modules see a token that came back only when they are begun anew. All sessions end before, none may be left half. */
+  async #beginning(lanes: readonly Lane[]): Promise<'once' | 'anew'> {
+    if (this.#failures === 0) return 'once';
+    await Promise.all(lanes.map((lane) => lane.call({ do: 'close' })));
+    return this.#parts.users.isAlone(this.#parts.place.modulePath, this) ? 'anew' : 'once';
   }
 
   #checkPin(pin: string): void {

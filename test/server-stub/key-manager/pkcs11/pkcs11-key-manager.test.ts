@@ -140,6 +140,23 @@ test('a token that is pulled out makes calls fail at once, and signs again when 
   t.true(await signs(key));
 });
 
+test('a module that sees tokens only at its beginning is begun anew, unless somebody else uses it', async (t) => {
+  const module = new FakeModule();
+  module.needsNewBeginning = true;
+  const [one, two] = [tokenOf(module), tokenOf(module)];
+  const key = await one.manager.createKey(ID, 'EC-P256', signal);
+  await two.manager.listKeys(signal);
+  module.remove();
+  await t.throwsAsync(key.sign(DATA, signal), { code: 'KEY_SERVICE_UNAVAILABLE' });
+  module.insert();
+  await one.clock.advance(400);
+  await t.throwsAsync(key.sign(DATA, signal), { code: 'KEY_SERVICE_UNAVAILABLE' });
+  t.false(module.calls.includes('C_Finalize'), 'the sessions of the other are left alone');
+  two.token.close();
+  await one.clock.advance(800);
+  t.true(await signs(key));
+});
+
 test('a token that stays away is looked for at longer and longer intervals', async (t) => {
   const module = new FakeModule();
   const { manager, clock } = tokenOf(module);

@@ -54,6 +54,7 @@ export function tokenOf(
     sessions: options.sessions ?? 2,
     readPin: () => Promise.resolve(pin.value),
     startLane,
+    users: module.users,
     clock,
     random: () => 0.5,
   });

@@ -1,0 +1,40 @@
+import { createPublicKey, verify } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import test from 'ava';
+import type { SigningKey } from '../../../server-stub/src/domain/signing-key.js';
+import { SOFT_HSM_MODULE, SoftHsm } from './soft-hsm.js';
+import { openToken } from './token-parts.js';
+
+const hsm = new SoftHsm();
+test.after.always(() => hsm.close());
+const signal = new AbortController().signal;
+const DATA = Buffer.from('data');
+const codeOf = (error: unknown): string => (error as { code: string }).code;
+
+async function signs(key: SigningKey): Promise<boolean> {
+  const publicKey = createPublicKey({ key: Buffer.from(key.publicKeySpki), format: 'der', type: 'spki' });
+  return verify('sha256', DATA, { key: publicKey, dsaEncoding: 'ieee-p1363' }, await key.sign(DATA, signal));
+}
+
+test('SoftHSM: the token is pulled out while signatures are made, and comes back', async (t) => {
+  const { manager } = openToken({ modulePath: SOFT_HSM_MODULE, tokenLabel: hsm.label, pin: hsm.pin });
+  const key = await manager.createKey('ks_0000000002', 'EC-P256', signal);
+  const outcomes: string[] = [];
+  const stop = new AbortController();
+  const signing = Array.from({ length: 4 }, async () => {
+    while (!stop.signal.aborted) {
+      outcomes.push(await signs(key).then(String, codeOf));
+      await delay(2);
+    }
+  });
+  await delay(200);
+  hsm.remove();
+  await delay(1_000);
+  t.is(outcomes.at(-1), 'KEY_SERVICE_UNAVAILABLE');
+  hsm.insert();
+  for (let i = 0; i < 100 && outcomes.at(-1) !== 'true'; i++) await delay(100);
+  stop.abort();
+  await Promise.all(signing);
+  t.is(outcomes.at(-1), 'true');
+  t.deepEqual([...new Set(outcomes)].sort(), ['KEY_SERVICE_UNAVAILABLE', 'true'], 'and never a bad signature');
+});
