@@ -41,21 +41,36 @@ export function readSectionDocuments(
   const documents: SectionDocument[] = [];
   texts.forEach((text, index) => {
     const name = `document ${index + 1}`;
-    const add = (found: readonly Problem[], section: string): void => {
-      problems.push(...found.map((problem) => ({ section, ...problem })));
+    const { document, problems: found } = openEnvelope(text, name);
+    const add = (more: readonly Problem[]): void => {
+      problems.push(...more.map((problem) => ({ section: document?.section ?? name, ...problem })));
     };
-    try {
-      const document = parseSectionDocument(text, name);
-      const twice = documents.some(({ section }) => section === document.section);
-      documents.push(document);
-      if (twice) add([{ path: '/section', reason: 'the same section is given twice' }], document.section);
-      else add(checkDocument(document, scope, types), document.section);
-    } catch (error) {
-      if (!(error instanceof InvalidConfigError)) throw error;
-      add(error.problems, name);
-    }
+    add(found);
+    if (document === undefined) return;
+    const twice = documents.some(({ section }) => section === document.section);
+    documents.push(document);
+    if (twice) add([{ path: '/section', reason: 'the same section is given twice' }]);
+    else add(checkDocument(document, scope, types).filter(({ path }) => !found.some((known) => known.path === path)));
   });
   return { documents, problems };
+}
+
+/** A document as far as it can be read, and what is wrong with its envelope. */
+function openEnvelope(
+  text: string,
+  name: string,
+): { readonly document: SectionDocument | undefined; readonly problems: readonly Problem[] } {
+  try {
+    const value = parseYaml(text, name) as Partial<Record<keyof SectionDocument, unknown>> | undefined;
+    const problems = checkEnvelope(value, '');
+    const { section, schema, spec } = value ?? {};
+    if (typeof section !== 'string' || section === '') return { document: undefined, problems };
+    const readable = typeof spec === 'object' && spec !== null && !Array.isArray(spec);
+    return { document: { section, schema: String(schema), spec: readable ? spec : {} }, problems };
+  } catch (error) {
+    if (!(error instanceof InvalidConfigError)) throw error;
+    return { document: undefined, problems: error.problems };
+  }
 }
 
 function checkDocument(

@@ -117,6 +117,21 @@ const refused: { name: string; kind: ScopeKind; documents: string[]; want: strin
     ],
   },
   {
+    name: 'an envelope with mistakes around a spec with mistakes: all told together',
+    kind: 'cluster',
+    documents: [
+      'section: SVIDIssuancePolicy\nspec: { policy: { pathTemplate: no-slash, x509: { ttl: 1s } } }\nextra: 1\n',
+      `${head('AttributeRedaction')}spec: 7\n`,
+    ],
+    want: [
+      'SVIDIssuancePolicy /schema: is required',
+      'SVIDIssuancePolicy /extra: unknown setting (known: section, schema, spec)',
+      'SVIDIssuancePolicy /spec/policy/pathTemplate: a path that begins with / is expected',
+      'SVIDIssuancePolicy /spec/policy/x509/ttl: a duration from 1h0m0s to 168h0m0s is expected, for example 24h',
+      'AttributeRedaction /spec: a mapping is expected',
+    ],
+  },
+  {
     name: 'the same section twice',
     kind: 'cluster',
     documents: [head('AttributeRedaction'), head('AttributeRedaction')],
