@@ -66,7 +66,7 @@ test('the settings of the operator pages are accepted as they are printed there'
   const { aws } = parseServerConfig(
     `${minimal}aws:\n  kmsKeyARN: "${KMS_KEY}"\n  endpoints:\n    kms: "https://kms.us-east-1.amazonaws.com"\n`,
   );
-  t.deepEqual(aws, { kmsKeyARN: KMS_KEY, endpoints: { kms: 'https://kms.us-east-1.amazonaws.com' } });
+  t.like(aws, { kmsKeyARN: KMS_KEY, endpoints: { kms: 'https://kms.us-east-1.amazonaws.com' } });
   const keyVault = {
     url: 'https://my-managed-hsm.managedhsm.azure.net/',
     keyName: 'defakto-wrapping-key',
