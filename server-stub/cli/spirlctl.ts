@@ -65,9 +65,25 @@ function add(root: Command, definition: CliCommand, terminal: Terminal, clients:
   command.copyInheritedSettings(parent).allowExcessArguments(false);
   definition.configure?.(command);
   command.action(async () => {
+    refuseEmpty(command);
     const invocation = invocationOf(command, terminal, clients);
     const answer = await definition.run(invocation);
     if (answer !== undefined) terminal.out(rendered(answer, invocation.output));
+  });
+}
+
+/** An empty text means unset, such as a variable of the shell that was never exported. Throws UsageError. */
+function refuseEmpty(command: Command): void {
+  const values = command.opts<Record<string, unknown>>();
+  for (const option of command.options) {
+    if (option.mandatory && values[option.attributeName()] === '') {
+      throw new UsageError(`required option '${option.flags}' not specified: it is empty`);
+    }
+  }
+  command.registeredArguments.forEach((argument, index) => {
+    if (argument.required && command.processedArgs[index] === '') {
+      throw new UsageError(`missing required argument '${argument.name()}': it is empty`);
+    }
   });
 }
 
@@ -86,16 +102,19 @@ function invocationOf(command: Command, terminal: Terminal, clients: AdminClient
     args: command.processedArgs.flat().filter((arg): arg is string => typeof arg === 'string'),
     options,
     connect: async () => {
-      const contexts = await readContexts(contextsFile(terminal.env));
-      const address = chooseServer({
-        flag: options['server'] as string | undefined,
-        variable: terminal.env['SPIRL_SERVER'],
-        context: contexts.current === undefined ? undefined : contexts.servers[contexts.current],
-        packageRoot: terminal.packageRoot,
-      });
+      const flag = options['server'] as string | undefined;
+      const variable = terminal.env['SPIRL_SERVER'];
+      // Contexts that cannot be read do not stand in the way of an operator who names the server.
+      const context = flag || variable ? undefined : await currentServer(terminal);
+      const address = chooseServer({ flag, variable, context, packageRoot: terminal.packageRoot });
       const client = await AdminClient.connect(address, () => terminal.clock.now(), terminal.signal);
       clients.push(client);
       return client;
     },
   });
+}
+
+async function currentServer({ env }: Terminal): Promise<string | undefined> {
+  const { current, servers } = await readContexts(contextsFile(env));
+  return current === undefined ? undefined : servers[current];
 }

@@ -1,5 +1,5 @@
 import { chmod, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
 import type { DevOptions } from './dev-options.js';
 
@@ -52,13 +52,21 @@ export function devFiles(dir: string): DevFiles {
 /** Makes the directory; others can enter it, so that programs of every user reach the agent's socket. */
 export async function openDirectory(dir: string): Promise<void> {
   try {
-    await mkdir(dir, { recursive: true });
+    await makeDirectory(dir);
     const { mode } = await stat(dir);
     if ((mode & 0o111) !== 0o111) await chmod(dir, (mode & 0o7777) | 0o111);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? '';
     throw new SpirlError('INVALID_CONFIG', `the state directory ${dir} cannot be used: ${code}`, { cause: error });
   }
+}
+
+/** Not Node's own recursion: it calls a read-only file system ENOENT, and never ends below /proc. */
+async function makeDirectory(dir: string): Promise<void> {
+  const found = await stat(dir).catch((error: unknown) => (error as NodeJS.ErrnoException).code);
+  if (typeof found === 'object' && found.isDirectory()) return;
+  if (found === 'ENOENT' && dirname(dir) !== dir) await makeDirectory(dirname(dir));
+  await mkdir(dir);
 }
 
 /** What the directory holds, with the defaults of a new one. Throws INVALID_CONFIG when the options ask for another trust domain. */

@@ -196,4 +196,6 @@ test('login keeps the server as the current context, for commands that name none
   t.is((await server.spirlctlWith({ env }, 'context', 'use', 'nope')).code, 1);
   await writeFile(join(server.dir, 'home/spirlctl/config.json'), 'x');
   t.regex((await server.spirlctlWith({ env }, 'cluster', 'list')).err, /config\.json is no contexts file/);
+  const named = ['--server', server.socket, 'cluster', 'list'];
+  t.is((await server.spirlctlWith({ env }, ...named)).code, 0, 'who names a server needs no contexts');
 });

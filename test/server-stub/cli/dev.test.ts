@@ -38,6 +38,7 @@ const refused: { args: string[]; code: number; err: RegExp }[] = [
   { args: ['--deployment', 'a b'], code: 2, err: /--deployment: a name/ },
   { args: ['--server-port', '70000'], code: 2, err: /--server-port: a port from 0 to 65535/ },
   { args: ['--lab-taint-delay-max', '2h'], code: 2, err: /--lab-taint-delay-max: a duration from 0s to 60s/ },
+  { args: ['--dir', '/proc/x'], code: 1, err: /state directory \/proc\/x cannot be used: ENOENT/ },
   { args: ['--dir', '/dev/null/x'], code: 1, err: /state directory \/dev\/null\/x cannot be used: ENOTDIR/ },
 ];
 for (const { args, code, err } of refused) {

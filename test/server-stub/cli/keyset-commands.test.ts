@@ -179,3 +179,23 @@ test('no server: the socket, where its name came from, and how to start one', as
       'Start one with "npm start", or "spirl-server run --config FILE"; name another with --server or SPIRL_SERVER.\n',
   );
 });
+
+const empty: { args: string[]; err: RegExp }[] = [
+  {
+    args: ['list', '--trust-domain', '', '--deployment-name', 'default'],
+    err: /^Error: required option '--trust-domain <name>' not specified: it is empty\n$/,
+  },
+  {
+    args: ['prepare', '--trust-domain', 'example.org', '--deployment-name', ''],
+    err: /^Error: required option '--deployment-name <name>' not specified: it is empty\n$/,
+  },
+  { args: ['taint', '', ...where], err: /^Error: missing required argument 'keyset-id': it is empty\n$/ },
+];
+for (const { args, err } of empty) {
+  test.serial(`a variable that was never exported is wrong usage: ${args.join(' ')}`, async (t) => {
+    const result = await server.spirlctl('trust-domain', 'deployment', 'keyset', ...args);
+    t.is(result.code, 2);
+    t.regex(result.err, err);
+    t.is(server.keysets.calls.length, 0);
+  });
+}
