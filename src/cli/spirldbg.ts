@@ -27,7 +27,11 @@ function program(version: string, terminal: Terminal): Command {
     .description('Workload-side client of the SPIFFE Workload API: fetch, watch and validate SVIDs.')
     .version(version)
     .exitOverride()
-    .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })
+    .configureOutput({
+      writeOut: (text) => terminal.out(text),
+      writeErr: (text) => terminal.err(text),
+      outputError: (text, write) => write(text.replace(/^error:/, 'Error:')),
+    })
     .showHelpAfterError('(add --help for the options)');
   addX509(root, terminal);
   addJwt(root, terminal);
