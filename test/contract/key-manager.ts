@@ -3,15 +3,13 @@ import type { TestFn } from 'ava';
 import { canFind, canRelease, type KeyManager } from '../../server-stub/src/domain/key-manager.js';
 import type { KeyType, SigningKey } from '../../server-stub/src/domain/signing-key.js';
 
-/** What every key manager does. `open` gives one without keys, and a way to open it again as after a restart. */
-export function keyManagerContract(
-  test: TestFn,
-  name: string,
-  types: readonly KeyType[],
-  open: () => Promise<{ manager: KeyManager; restarted: () => Promise<KeyManager> }>,
-): void {
-  const signal = new AbortController().signal;
+/** Gives a key manager without keys, and a way to open it again as after a restart. */
+type Open = () => Promise<{ manager: KeyManager; restarted: () => Promise<KeyManager> }>;
 
+const signal = new AbortController().signal;
+
+/** Only that keys sign, for a service of which nothing else is to be learned. */
+export function signingContract(test: TestFn, name: string, types: readonly KeyType[], open: Open): void {
   for (const type of types) {
     test(`${name}: a ${type} key signs, verifies with its public key, and is there after a restart`, async (t) => {
       const { manager, restarted } = await open();
@@ -28,6 +26,11 @@ export function keyManagerContract(
       t.pass();
     });
   }
+}
+
+/** What every key manager does. */
+export function keyManagerContract(test: TestFn, name: string, types: readonly KeyType[], open: Open): void {
+  signingContract(test, name, types, open);
 
   test(`${name}: an id has one key`, async (t) => {
     const { manager } = await open();
@@ -58,8 +61,10 @@ export function keyManagerContract(
     if (made.reference === undefined || other.reference === undefined || !canFind(again)) return t.fail();
     const found = await again.findKey('ks_aaaaaaaaaa', made.reference, signal);
     t.deepEqual(found && Buffer.from(found.publicKeySpki), Buffer.from(made.publicKeySpki));
+    const absent = made.reference.replace(/.{4}$/, (end) => (end === '0000' ? '1111' : '0000'));
+    t.is(await again.findKey('ks_aaaaaaaaaa', absent, signal), undefined);
     if (canRelease(again)) await again.releaseKey('ks_aaaaaaaaaa', signal, made.reference);
-    t.is(await again.findKey('ks_aaaaaaaaaa', made.reference, signal), undefined);
+    t.false((await again.listKeys(signal)).some(({ id }) => id === 'ks_aaaaaaaaaa'));
   });
 
   test(`${name}: an aborted request makes no key`, async (t) => {

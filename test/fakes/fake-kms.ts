@@ -7,7 +7,7 @@ import { signDigestRaw } from './prehashed-ecdsa.js';
 interface Key {
   readonly spec: string;
   readonly privateKey: KeyObject;
-  readonly tags: KmsTags;
+  tags: KmsTags;
   state: 'enabled' | 'pending deletion';
 }
 
@@ -42,8 +42,7 @@ export class FakeKms implements KmsApi {
     const key = this.keys.get(arn);
     if (arn.split(':')[4] !== this.account) throw new SpirlError('KEY_SERVICE_REFUSED', `denied on ${arn}`);
     if (key?.state !== 'enabled') return undefined;
-    const spki = createPublicKey(key.privateKey).export({ type: 'spki', format: 'der' });
-    return { keySpec: key.spec, spki };
+    return createPublicKey(key.privateKey).export({ type: 'spki', format: 'der' });
   }
 
   async sign({ arn, digest }: { arn: string; algorithm: string; digest: Uint8Array }, signal: AbortSignal) {
@@ -53,6 +52,13 @@ export class FakeKms implements KmsApi {
     return key.spec.startsWith('RSA')
       ? privateEncrypt(key.privateKey, Buffer.concat([SHA256_INFO, digest]))
       : derFromRaw(signDigestRaw(key.privateKey, digest));
+  }
+
+  async tagKey(arn: string, tags: KmsTags, signal: AbortSignal): Promise<void> {
+    await this.#called('tagKey', signal);
+    const key = this.keys.get(arn);
+    if (key?.state === 'enabled') key.tags = { ...key.tags, ...tags };
+    this.lost('tagKey');
   }
 
   async scheduleKeyDeletion(arn: string, signal: AbortSignal): Promise<void> {

@@ -1,13 +1,14 @@
 import {
   CreateKeyCommand,
   GetPublicKeyCommand,
+  KMSClient,
   ScheduleKeyDeletionCommand,
   SignCommand,
+  TagResourceCommand,
   type KeySpec,
   type KMSClientConfig,
   type SigningAlgorithmSpec,
 } from '@aws-sdk/client-kms';
-import { KMSClient } from '@aws-sdk/client-kms';
 import { GetResourcesCommand, ResourceGroupsTaggingAPIClient } from '@aws-sdk/client-resource-groups-tagging-api';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
@@ -86,12 +87,12 @@ export class KmsSigningApi {
     return required(answer.KeyMetadata?.Arn);
   }
 
-  async publicKey(arn: string, signal: AbortSignal): Promise<{ keySpec: string; spki: Uint8Array } | undefined> {
+  async publicKey(arn: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
     const command = new GetPublicKeyCommand({ KeyId: arn });
     const answer = await asked('kms:GetPublicKey', arn, signal, () =>
       unlessGone(() => this.#repeating.send(command, { abortSignal: signal })),
     );
-    return answer && { keySpec: required(answer.KeySpec), spki: required(answer.PublicKey) };
+    return answer && required(answer.PublicKey);
   }
 
   async sign(
@@ -106,6 +107,14 @@ export class KmsSigningApi {
     });
     const answer = await asked('kms:Sign', arn, signal, () => this.#once.send(command, { abortSignal: signal }));
     return required(answer.Signature);
+  }
+
+  async tagKey(arn: string, tags: Tags, signal: AbortSignal): Promise<void> {
+    const list = Object.entries(tags).map(([TagKey, TagValue]) => ({ TagKey, TagValue }));
+    const command = new TagResourceCommand({ KeyId: arn, Tags: list });
+    await asked('kms:TagResource', arn, signal, () =>
+      unlessGone(() => this.#repeating.send(command, { abortSignal: signal })),
+    );
   }
 
   async scheduleKeyDeletion(arn: string, signal: AbortSignal): Promise<void> {

@@ -1,16 +1,18 @@
 import { createHash } from 'node:crypto';
 import { hasCode, SpirlError } from 'spirl-agent/runtime/errors.js';
 import type { FindsKeys, KeyManager, ReleasesKeys } from '../../domain/key-manager.js';
-import type { KeyType, SigningKey } from '../../domain/signing-key.js';
+import { keyTypeOf, type KeyType, type SigningKey } from '../../domain/signing-key.js';
 import type { KeyOwner } from '../provider.js';
-import { keyTypeOfSpec, KMS_KEY_TYPES } from './key-specs.js';
-import type { KmsApi, KmsPublicKey, KmsTags } from './kms-api.js';
+import { KMS_KEY_TYPES } from './key-specs.js';
+import type { KmsApi, KmsTags } from './kms-api.js';
 
 /** Reserved; an operator's own tags may not begin like this. */
 export const RESERVED_PREFIX = 'defakto-';
 const TRUST_DOMAIN_TAG = `${RESERVED_PREFIX}trust-domain-id`;
 const DEPLOYMENT_TAG = `${RESERVED_PREFIX}deployment-id`;
 const KEYSET_TAG = `${RESERVED_PREFIX}keyset-id`;
+/** A key that waits for its deletion is still listed, for up to 30 days; this says that nobody needs it. */
+const RELEASED_TAG = `${RESERVED_PREFIX}released`;
 /** Public keys read at the same time at a start. */
 const READ_TOGETHER = 8;
 
@@ -46,11 +48,11 @@ class AwsKmsKeyManager implements KeyManager, ReleasesKeys, FindsKeys {
     const description = `SPIFFE signing key ${id} of deployment ${owner.deploymentId}`;
     const arn = await api.createKey({ keySpec, description, tags }, signal);
     this.#made.set(id, arn);
-    const found = await api.publicKey(arn, signal);
-    if (found?.keySpec !== keySpec) {
+    const spki = await api.publicKey(arn, signal);
+    if (spki === undefined || keyTypeOf(spki) !== type) {
       throw new SpirlError('KEY_SERVICE_REFUSED', `AWS KMS made key ${arn}, which is no ${keySpec} that can sign`);
     }
-    return this.#signingKey(id, arn, type, found);
+    return this.#signingKey(id, arn, type, spki);
   }
 
   async listKeys(signal: AbortSignal): Promise<readonly SigningKey[]> {
@@ -58,7 +60,7 @@ class AwsKmsKeyManager implements KeyManager, ReleasesKeys, FindsKeys {
     const arns = new Map(this.#made);
     for (const { arn, tags } of tagged) {
       const id = tags[KEYSET_TAG];
-      if (id !== undefined) arns.set(id, arn);
+      if (id !== undefined && tags[RELEASED_TAG] === undefined) arns.set(id, arn);
     }
     const keys: SigningKey[] = [];
     const all = [...arns];
@@ -80,7 +82,10 @@ class AwsKmsKeyManager implements KeyManager, ReleasesKeys, FindsKeys {
   async releaseKey(id: string, signal: AbortSignal, reference?: string): Promise<void> {
     const known = reference ?? this.#made.get(id);
     const arns = new Set(known === undefined ? await this.#arnsOf(id, signal) : [known]);
-    for (const arn of arns) await this.#parts.api.scheduleKeyDeletion(arn, signal);
+    for (const arn of arns) {
+      await this.#parts.api.tagKey(arn, { [RELEASED_TAG]: 'true' }, signal);
+      await this.#parts.api.scheduleKeyDeletion(arn, signal);
+    }
     this.#made.delete(id);
   }
 
@@ -91,20 +96,20 @@ class AwsKmsKeyManager implements KeyManager, ReleasesKeys, FindsKeys {
     return made === undefined ? arns : [...new Set([made, ...arns])];
   }
 
-  /** Undefined: it is about to be deleted, disabled, or gone; the tagging service lists such keys too. */
+  /** Undefined: it is gone, or cannot be used; the tagging service lists such keys too. */
   async #usable(id: string, arn: string, signal: AbortSignal): Promise<SigningKey | undefined> {
-    const found = await this.#parts.api.publicKey(arn, signal);
-    const type = found && keyTypeOfSpec(found.keySpec);
-    return found && type && this.#signingKey(id, arn, type, found);
+    const spki = await this.#parts.api.publicKey(arn, signal);
+    const type = spki && keyTypeOf(spki);
+    return spki && type && this.#signingKey(id, arn, type, spki);
   }
 
-  #signingKey(id: string, arn: string, type: KeyType, { spki }: KmsPublicKey): SigningKey {
+  #signingKey(id: string, arn: string, type: KeyType, publicKeySpki: Uint8Array): SigningKey {
     const { api, rawFromDer } = this.#parts;
     const { algorithm, hash, half } = KMS_KEY_TYPES[type];
     return {
       id,
       type,
-      publicKeySpki: spki,
+      publicKeySpki,
       reference: arn,
       sign: async (data, signal) => {
         const digest = createHash(hash).update(data).digest();

@@ -5,10 +5,12 @@
 export interface KmsApi {
   /** ARN of a new asymmetric key for signatures. */
   createKey(request: KmsCreateRequest, signal: AbortSignal): Promise<string>;
-  /** Undefined: there is no such key, or it cannot be used any more (disabled, about to be deleted). */
-  publicKey(arn: string, signal: AbortSignal): Promise<KmsPublicKey | undefined>;
+  /** SubjectPublicKeyInfo, DER. Undefined: there is no such key, or the service says that it cannot be used any more. */
+  publicKey(arn: string, signal: AbortSignal): Promise<Uint8Array | undefined>;
   /** Signature as KMS makes it: DER for ECDSA. `digest` is what is signed. */
   sign(request: KmsSignRequest, signal: AbortSignal): Promise<Uint8Array>;
+  /** Adds tags. No error for a key that is gone, or about to be. */
+  tagKey(arn: string, tags: KmsTags, signal: AbortSignal): Promise<void>;
   /** No error for a key that is gone, or about to be. */
   scheduleKeyDeletion(arn: string, signal: AbortSignal): Promise<void>;
   /** The keys that have all of these tags, with all their tags. */
@@ -20,16 +22,10 @@ export interface KmsApi {
 export type KmsTags = Readonly<Record<string, string>>;
 
 export interface KmsCreateRequest {
+  /** `ECC_NIST_P256`. */
   readonly keySpec: string;
   readonly description: string;
   readonly tags: KmsTags;
-}
-
-export interface KmsPublicKey {
-  /** `ECC_NIST_P256`. */
-  readonly keySpec: string;
-  /** SubjectPublicKeyInfo, DER. */
-  readonly spki: Uint8Array;
 }
 
 export interface KmsSignRequest {

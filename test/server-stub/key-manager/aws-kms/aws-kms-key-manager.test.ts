@@ -77,6 +77,8 @@ test('nothing is scanned: a life of keys takes exactly these calls', async (t) =
   await manager.listKeys(signal);
   t.deepEqual(api.calls.splice(0), ['keysTagged', 'publicKey']);
   await manager.releaseKey('ks_aaaaaaaaaa', signal);
-  t.deepEqual(api.calls.splice(0), ['scheduleKeyDeletion']);
+  t.deepEqual(api.calls.splice(0), ['tagKey', 'scheduleKeyDeletion']);
+  t.deepEqual(await managerOf(api).listKeys(signal), []);
+  t.deepEqual(api.calls.splice(0), ['keysTagged']);
   t.true(canFind(manager) && canRelease(manager));
 });
