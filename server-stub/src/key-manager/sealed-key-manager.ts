@@ -29,12 +29,18 @@ interface KeyRecord {
   readonly privateKey: SealedRecord;
 }
 
+interface Known {
+  /** Of the whole record. */
+  readonly digest: string;
+  readonly publicKeySpki: Uint8Array;
+}
+
 class SealedKeyManager implements KeyManager, ReleasesKeys, ChecksKeys, SealedRecords {
   readonly custody = CUSTODY;
   readonly #store: RecordStore;
   readonly #sealer: Sealer;
-  /** Digest of each record as it was loaded or written, by key id. */
-  readonly #known = new Map<string, string>();
+  /** Each key as it was loaded or written, by id. */
+  readonly #known = new Map<string, Known>();
 
   constructor({ store, sealer }: SealedKeyManagerParts) {
     this.#store = store;
@@ -59,8 +65,7 @@ class SealedKeyManager implements KeyManager, ReleasesKeys, ChecksKeys, SealedRe
       if (hasCode(error, 'VERSION_MISMATCH')) throw new SpirlError('ALREADY_EXISTS', `key ${id} exists`);
       throw error;
     }
-    this.#known.set(id, digestOf(record));
-    return memorySigningKey(id, type, privateKey);
+    return this.#remember(record, memorySigningKey(id, type, privateKey));
   }
 
   async listKeys(signal: AbortSignal): Promise<readonly SigningKey[]> {
@@ -82,8 +87,7 @@ class SealedKeyManager implements KeyManager, ReleasesKeys, ChecksKeys, SealedRe
     for (const id of ids) {
       const stored = await this.#store.read(PREFIX + id);
       if (stored === undefined) throw unusable(id, 'it is missing');
-      if (digestOf(stored.value) !== this.#known.get(id))
-        throw unusable(id, 'it is not what this server wrote or loaded');
+      if (digestOf(stored.value) !== this.#known.get(id)?.digest) await this.#adopt(id, stored.value);
     }
   }
 
@@ -105,9 +109,30 @@ class SealedKeyManager implements KeyManager, ReleasesKeys, ChecksKeys, SealedRe
     } finally {
       // A write that failed may yet have been made; either record is ours.
       const now = await this.#store.read(name).catch(() => undefined);
-      if (now !== undefined && digestOf(now.value) === digestOf(resealed)) this.#known.set(id, digestOf(resealed));
+      const [digest, known] = [digestOf(resealed), this.#known.get(id)];
+      if (known !== undefined && now !== undefined && digestOf(now.value) === digest) {
+        this.#known.set(id, { ...known, digest });
+      }
     }
     return true;
+  }
+
+  /** The same key sealed anew, by another replica, is taken over; anything else is somebody else's work. */
+  async #adopt(id: string, value: unknown): Promise<void> {
+    const known = this.#known.get(id);
+    const changed = (cause?: unknown) => unusable(id, 'it is not what this server wrote or loaded', cause);
+    if (known === undefined) throw changed();
+    const key = await this.#open(id, value, new AbortController().signal).catch((error: unknown) => {
+      throw hasCode(error, 'KEY_SERVICE_UNAVAILABLE') ? error : changed(error);
+    });
+    if (Buffer.from(key.publicKeySpki).equals(known.publicKeySpki)) return;
+    this.#known.set(id, known);
+    throw changed();
+  }
+
+  #remember(record: unknown, key: SigningKey): SigningKey {
+    this.#known.set(key.id, { digest: digestOf(record), publicKeySpki: key.publicKeySpki });
+    return key;
   }
 
   async #open(id: string, value: unknown, signal: AbortSignal): Promise<SigningKey> {
@@ -121,8 +146,7 @@ class SealedKeyManager implements KeyManager, ReleasesKeys, ChecksKeys, SealedRe
     } finally {
       pkcs8.fill(0);
     }
-    this.#known.set(id, digestOf(value));
-    return memorySigningKey(id, type, privateKey);
+    return this.#remember(value, memorySigningKey(id, type, privateKey));
   }
 }
 

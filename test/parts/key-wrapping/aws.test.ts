@@ -2,6 +2,7 @@ import { CreateKeyCommand, DisableKeyCommand, KMSClient, ScheduleKeyDeletionComm
 import test from 'ava';
 import { startMoto, type Moto } from '../aws/corrected-moto.js';
 import { CountingProxy } from './counting-proxy.js';
+import { WrappedDeployment } from './wrapped-deployment.js';
 import { failingStart, wrappingLife } from './wrapping-life.js';
 
 // The server as it ships, official SDK included, against moto with this project's corrections.
@@ -91,4 +92,34 @@ test.serial('an unreachable service is waited for, bounded, and then named', asy
   const away = `${settings(arn, 'http://127.0.0.1:1')}startup: { keyServiceTimeout: 2s }\n`;
   const told = `AWS KMS is away for kms:Encrypt on key ${arn}: connection refused; waited 2s for it`;
   t.is(await failingStart(t, away, ENV), told);
+});
+
+// Last: from here on the emulator checks signatures and permissions.
+test.serial('the two actions of the page suffice, and a missing one is named', async (t) => {
+  type User = Readonly<Record<string, string>>;
+  const made = moto.run('../key-wrapping/aws_users.py') as {
+    arn: string;
+    allowed: User;
+    encryptOnly: User;
+    denied: User;
+  };
+  const { arn } = made;
+  await moto.checkAccess(true);
+  t.teardown(() => moto.checkAccess(false));
+  const deployment = await WrappedDeployment.make();
+  t.teardown(() => deployment.destroy());
+  proxy.reset();
+  const server = await deployment.start(settings(arn), { ...ENV, ...made.allowed });
+  await server.says(`Key wrapping via KMS keyARN=${arn}`);
+  await server.says('Serving metrics and health');
+  t.is((await deployment.keyset('rewrap')).code, 0);
+  t.deepEqual(Object.keys(proxy.calls).sort(), ['Decrypt', 'Encrypt']);
+  const denied = (action: string): string =>
+    `AWS KMS denied ${action} on key ${arn}: the server's AWS identity needs a policy that allows ${action} on it (AccessDeniedException)`;
+  t.is(await failingStart(t, settings(arn), { ...ENV, ...made.denied }), denied('kms:Encrypt'));
+  t.is(await failingStart(t, settings(arn), { ...ENV, ...made.encryptOnly }), denied('kms:Decrypt'));
+  const unknown = { ...ENV, ...made.allowed, AWS_ACCESS_KEY_ID: 'AKIAUNKNOWN' };
+  const told = await failingStart(t, settings(arn), unknown);
+  t.regex(told, /^AWS did not accept the server's credentials for kms:Encrypt on key arn:/);
+  t.false(told.includes('AKIAUNKNOWN'));
 });

@@ -6,6 +6,7 @@ import type { Sealer } from '../../../server-stub/src/domain/record-store.js';
 import type { KeyManager } from '../../../server-stub/src/domain/key-manager.js';
 import { createSealedKeyManager } from '../../../server-stub/src/key-manager/sealed-key-manager.js';
 import { createSealer } from '../../../server-stub/src/key-wrapping/envelope.js';
+import type { Wrapper } from '../../../server-stub/src/key-wrapping/wrapper.js';
 import type {
   CaRequest,
   KeyManagers,
@@ -30,6 +31,8 @@ export interface Options {
   readonly files?: MemoryFileSystem;
   readonly clock?: FakeClock;
   readonly kek?: string;
+  /** Instead of one whose KEK is `kek`. */
+  readonly wrapper?: Wrapper;
   readonly publisher?: Publisher;
   readonly parts?: Partial<KeysetParts>;
   /** Made for this deployment's store. */
@@ -40,7 +43,7 @@ export interface Options {
 export async function openDeployment(options: Options = {}) {
   const { files = new MemoryFileSystem(), clock = new FakeClock(), kek = 'kek-1' } = options;
   const store = await openFileStore('/state', files, () => Promise.resolve({ release: () => Promise.resolve() }));
-  const sealer = createSealer(memoryWrapper(kek), 'tdd-1');
+  const sealer = createSealer(options.wrapper ?? memoryWrapper(kek), 'tdd-1');
   const [events, published, logger] = [[] as KeysetEvent[], [] as number[], new RecordingLogger()];
   const parts: KeysetParts = {
     store,
