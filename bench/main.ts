@@ -1,15 +1,20 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { jwtRow } from './micro/jwt.js';
 import { mintRow } from './micro/mint.js';
+import { reportPage, type RowResult } from './report/page.js';
+import { printFigure } from './report/terminal.js';
+import { projectRoot } from './rig/program.js';
 import { fetchRow } from './rows/fetch.js';
+import { mintOverWireRow } from './rows/mint-over-wire.js';
+import { pushRow } from './rows/push.js';
 import { startRow } from './rows/start.js';
-import { reached, spreadOf, type Figure, type Row } from './row.js';
+import type { Effort, Row } from './row.js';
 
 // usage: npm run bench -- [NAME …] [--quick] [--profile]
 
-const ROWS: readonly Row[] = [mintRow, jwtRow, fetchRow, startRow];
+const ROWS: readonly Row[] = [mintRow, mintOverWireRow, jwtRow, fetchRow, pushRow, startRow];
 
 const args = process.argv.slice(2);
 const quick = args.includes('--quick');
@@ -20,33 +25,30 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
-const line = ({ name, ratios, target, absolute }: Figure): string => {
-  const { median, min, max } = spreadOf(ratios);
-  const wanted = target === undefined ? '' : `${target.is} ${target.value}`;
-  const verdict = { true: 'reached', false: 'MISSED', undefined: '' }[
-    String(reached({ name, ratios, target, absolute } as Figure))
-  ];
-  const notes = Object.entries(absolute).map(([key, value]) => `${key} ${value}`);
-  return `  ${name.padEnd(44)} ${median.toFixed(3).padStart(8)} [${min.toFixed(3)}-${max.toFixed(3)}]  ${wanted.padEnd(14)} ${(verdict ?? '').padEnd(8)} ${notes.join(', ')}`;
-};
-
-const folder = fileURLToPath(new URL('../../bench/results/', import.meta.url));
+const folder = join(projectRoot, 'bench/results');
 const profiles = join(folder, 'profiles');
-const results: object[] = [];
+mkdirSync(profiles, { recursive: true });
+
+const effortOf = (id: string): Effort => ({
+  quick,
+  ...(args.includes('--profile') && { profiling: { folder: profiles } }),
+  rounds: quick ? 3 : 9,
+  sampleMs: quick ? 200 : 1_000,
+  progress: (text) => process.stderr.isTTY && process.stderr.write(`\r\u001b[K${id}: ${text} `),
+});
+
+const results: RowResult[] = [];
 for (const row of ROWS.filter(({ id }) => names.length === 0 || names.includes(id))) {
   process.stdout.write(`${row.id}  ${row.work}\n    against ${row.anchor}\n`);
-  const figures = await row.measure({
-    quick,
-    ...(args.includes('--profile') && { profiling: { folder: profiles } }),
-    rounds: quick ? 3 : 9,
-    sampleMs: quick ? 200 : 500,
-    progress: (text) => process.stderr.isTTY && process.stderr.write(`\r${row.id}: ${text} `),
-  });
-  for (const figure of figures) process.stdout.write(`${line(figure)}\n`);
+  const figures = await row.measure(effortOf(row.id));
+  for (const figure of figures) process.stdout.write(printFigure(figure));
   results.push({ id: row.id, work: row.work, anchor: row.anchor, figures });
 }
 
-mkdirSync(folder, { recursive: true });
-const file = `${folder}${new Date().toISOString().replaceAll(':', '-')}.json`;
-writeFileSync(file, `${JSON.stringify({ node: process.version, rows: results }, undefined, 2)}\n`);
-process.stdout.write(`written to ${file}\n`);
+const now = new Date().toISOString();
+const about = `${now.slice(0, 10)}, Node ${process.version}, ${cpus().length} cores (${process.arch}), ${quick ? 'quick run' : 'full run'}`;
+const file = join(folder, now.replaceAll(':', '-'));
+writeFileSync(`${file}.json`, `${JSON.stringify({ about, quick, rows: results }, undefined, 2)}\n`);
+writeFileSync(`${file}.html`, reportPage(results, about));
+process.stdout.write(`${about}\nwritten to ${file}.json and .html\n`);
+if (args.includes('--profile')) process.stdout.write(`CPU profiles of the programs under test: ${profiles}\n`);

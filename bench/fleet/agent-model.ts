@@ -18,8 +18,8 @@ const LEAST_WAIT_MS = 0.001;
 /** What the agents tell while they work. */
 export interface AgentEvents {
   send(message: number, now: number): void;
-  /** `svid` got a successor; called before it is noted. */
-  replacing(svid: number, agent: number, now: number): void;
+  /** `svid` gets a successor that `keyset` signed; called before it is noted. */
+  replacing(svid: number, agent: number, keyset: number, now: number): void;
   /** A renewal of `svid` starts: for tests. */
   started?(svid: number, agent: number, now: number): void;
 }
@@ -141,7 +141,8 @@ export class AgentModel {
   #gather(agent: number, now: number): number {
     const { first, flags, retryAt, dueAt, notAfter, attempts, keyset, forcedAt, agentFlags } = this.#fleet;
     const force = ((agentFlags[agent] ?? 0) & TOO_OLD) === 0 ? (forcedAt[agent] ?? Infinity) : Infinity;
-    const [from, to] = [first[agent] ?? 0, first[agent + 1] ?? 0];
+    const from = first[agent] ?? 0;
+    const to = first[agent + 1] ?? 0;
     let next = Infinity;
     let used = 0;
     this.#renewable.length = 0;
@@ -201,7 +202,7 @@ export class AgentModel {
   }
 
   #replace(svid: number, agent: number, keyset: number, now: number): void {
-    this.#tell.replacing(svid, agent, now);
+    this.#tell.replacing(svid, agent, keyset, now);
     this.#fleet.keyset[svid] = keyset === NO_KEYSET ? NEW : keyset;
     this.#fleet.flags[svid] = 0;
     this.#fleet.attempts[svid] = 0;

@@ -63,7 +63,9 @@ export class CalendarQueue {
       this.#open(++this.#bucket);
     }
     const event = this.#pop();
-    const [time, kind, value] = [this.#times[event] ?? 0, this.#kinds[event] ?? 0, this.#values[event] ?? 0];
+    const time = this.#times[event] as number;
+    const kind = this.#kinds[event] as number;
+    const value = this.#values[event] as number;
     this.#nexts[event] = this.#free;
     this.#free = event;
     this.#size--;
@@ -104,7 +106,8 @@ export class CalendarQueue {
   }
 
   #before(a: number, b: number): boolean {
-    const [x, y] = [this.#times[a] as number, this.#times[b] as number];
+    const x = this.#times[a] as number;
+    const y = this.#times[b] as number;
     return x < y || (x === y && (this.#orders[a] as number) < (this.#orders[b] as number));
   }
 

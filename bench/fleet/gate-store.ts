@@ -16,14 +16,23 @@ export class GateStore {
     this.#perSecond = perSecond;
   }
 
-  of(agent: number, now: number): RenewalGate {
+  /** As `RenewalGate.release`. */
+  release(agent: number, wanted: number, now: number): number {
     this.#forgetUnused(now);
     let held = this.#gates.get(agent);
     if (held === undefined) this.#gates.set(agent, (held = { gate: new RenewalGate(this.#perSecond), usedAt: now }));
-    held.usedAt = now;
-    this.#agents.push(agent);
-    this.#moments.push(now);
-    return held.gate;
+    const count = held.gate.release(wanted, now);
+    if (count > 0) {
+      held.usedAt = now;
+      this.#agents.push(agent);
+      this.#moments.push(now);
+    }
+    return count;
+  }
+
+  /** As `RenewalGate.opensAt`. */
+  opensAt(agent: number, now: number): number {
+    return this.#gates.get(agent)?.gate.opensAt(now) ?? now;
   }
 
   forget(agent: number): void {

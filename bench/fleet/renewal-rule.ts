@@ -17,8 +17,8 @@ export function gatedRule(perSecond: number): RenewalRule {
   const gates = new GateStore(perSecond);
   return {
     forcedAt: (_agent, _place, force) => force,
-    release: (agent, wanted, now) => gates.of(agent, now).release(wanted, now),
-    opensAt: (agent, now) => gates.of(agent, now).opensAt(now),
+    release: (agent, wanted, now) => gates.release(agent, wanted, now),
+    opensAt: (agent, now) => gates.opensAt(agent, now),
     forget: (agent) => gates.forget(agent),
   };
 }

@@ -160,7 +160,7 @@ class Simulation {
       { ...parts, rule },
       {
         send: (message, now) => this.#send(message, now),
-        replacing: (svid, agent, now) => this.#replacing(svid, agent, now),
+        replacing: (svid, agent, keyset, now) => this.#replacing(svid, agent, keyset, now),
         ...(started !== undefined && {
           started: (svid: number, agent: number, now: number): void => {
             const forced = this.#fleet.keyset[svid] === OLD ? (this.#fleet.forcedAt[agent] ?? Infinity) : Infinity;
@@ -295,7 +295,7 @@ class Simulation {
     }
   }
 
-  #replacing(svid: number, agent: number, now: number): void {
+  #replacing(svid: number, agent: number, successor: number, now: number): void {
     const keyset = this.#fleet.keyset[svid];
     if (keyset === NO_KEYSET) {
       this.#recorder.firstCame(now - (this.#startedAt[agent] ?? 0));
@@ -303,7 +303,7 @@ class Simulation {
       this.#watch.replacing(svid, agent, now);
     }
     if ((this.#fleet.flags[svid] ?? 0) & 2) this.#wanted--;
-    if (keyset !== OLD || this.#version < 2) return;
+    if (keyset !== OLD || successor === OLD) return;
     if (((this.#fleet.agentFlags[agent] ?? 0) & TOO_OLD) === 0) this.#old--;
     if (this.#tainted) this.#recorder.replaced(now);
     this.#hole(svid, agent, now);

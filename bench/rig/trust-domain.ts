@@ -87,17 +87,24 @@ export class TrustDomain {
     });
   }
 
+  /** What an agent needs to log in. */
+  agentAccess() {
+    return {
+      address: `127.0.0.1:${this.port}`,
+      clusterId: this.clusterId,
+      clusterVersionId: this.#clusterVersionId,
+      keyFile: join(this.dir, 'cluster.key'),
+      bootstrapFile: join(this.dir, 'bootstrap.pem'),
+    };
+  }
+
   /** What an agent of this cluster reads. */
   agentConfig(name: string, { cacheSize = 12_000, sharing, taintDelayMax }: AgentSettings = {}): object {
+    const { address, ...auth } = this.agentAccess();
     return {
       agent: {
-        endpoint: { endpoint: `127.0.0.1:${this.port}` },
-        auth: {
-          clusterId: this.clusterId,
-          clusterVersionId: this.#clusterVersionId,
-          keyFile: join(this.dir, 'cluster.key'),
-          bootstrapFile: join(this.dir, 'bootstrap.pem'),
-        },
+        endpoint: { endpoint: address },
+        auth,
         socketPath: join(this.dir, `${name}.sock`),
         stateDir: join(this.dir, name),
         svid: { cacheSize, ...(sharing !== undefined && { sharing }) },
@@ -152,7 +159,7 @@ function serverSettings(dir: string, port: number): object {
   };
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;

@@ -1,11 +1,13 @@
 #!/usr/bin/env node
-// `npm run bench`: installs and compiles what is missing, then the benchmark. Arguments: names of rows, --quick.
+// `npm run bench`: installs and compiles what is missing, then the benchmark. Arguments: names of rows, --quick, --profile;
+// with --peers (`npm run bench:peers`) the same work on SPIRE, side by side.
 import { refuseOldNode } from './node-version.mjs';
 
 refuseOldNode();
+const program = process.argv.includes('--peers') ? 'peers/main.js' : 'main.js';
 import('./prepare.mjs')
   .then(({ prepare }) => prepare('check'))
-  .then(() => import(new URL('../../build/bench/main.js', import.meta.url)))
+  .then(() => import(new URL('../../build/bench/' + program, import.meta.url)))
   .catch((error) => {
     console.error(error.sentence ? 'Error: ' + error.sentence : error);
     process.exit(1);

@@ -1,0 +1,20 @@
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { systemClock } from '../../src/runtime/clock.js';
+import { runSpirlPerf } from './spirl-perf.js';
+
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+
+const manifest = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+const examples = fileURLToPath(new URL('../../../bench/fleet/examples/', import.meta.url));
+process.exitCode = await runSpirlPerf(process.argv.slice(2), manifest.version, {
+  clock: systemClock,
+  examples: () => readdirSync(examples).sort(),
+  read: (file) => readFileSync(existsSync(file) ? file : `${examples}${file.replace(/(\.yaml)?$/, '.yaml')}`, 'utf8'),
+  write: (file, text) => writeFileSync(file, text),
+  out: (text) => process.stdout.write(text),
+  err: (text) => process.stderr.write(text),
+  isTerminal: process.stderr.isTTY,
+});

@@ -1,0 +1,69 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { Clock } from '../../src/runtime/clock.js';
+import { simulateCommand, type SimulateOptions } from './simulate-command.js';
+
+/** What the program meets of the world: handed in by main.ts, faked by tests. */
+export interface PerfTerminal {
+  readonly clock: Clock;
+  /** Names of the scenarios that come with the program. */
+  examples(): readonly string[];
+  /** Text of a file, or of an example of that name. */
+  read(file: string): string;
+  write(file: string, text: string): void;
+  out(text: string): void;
+  err(text: string): void;
+  readonly isTerminal: boolean;
+}
+
+/** Runs one command. Returns the exit code: 0, 1 (refused or failed), 2 (usage). */
+export async function runSpirlPerf(args: readonly string[], version: string, terminal: PerfTerminal): Promise<number> {
+  try {
+    await program(version, terminal).parseAsync(args, { from: 'user' });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    terminal.err(`Error: ${error instanceof Error ? error.message : String(error)}\n`);
+    return 1;
+  }
+}
+
+function program(version: string, terminal: PerfTerminal): Command {
+  const root = new Command('spirl-perf')
+    .description('What a rotation will do to a fleet, known before it is run.')
+    .version(version)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })
+    .showHelpAfterError('(add --help for the options)');
+  root
+    .command('simulate')
+    .description('Simulate a scenario: a YAML file, or the name of an example.')
+    .argument('<scenario>', 'file or name of an example (spirl-perf examples lists them)')
+    .option('--seed <n>', 'what chance is drawn from; the same seed gives the same result', whole, 1)
+    .option(
+      '--set <setting=value>',
+      'another value for a setting, such as agents.count=5000; may be repeated',
+      collect,
+      [],
+    )
+    .addOption(new Option('-o, --output <format>', 'output').choices(['text', 'json']).default('text'))
+    .option('--html <file>', 'write the report as a page of its own, too')
+    .action((scenario: string, options: SimulateOptions) => simulateCommand(terminal, scenario, options));
+  root
+    .command('examples')
+    .description('List the scenarios that come with the program.')
+    .action(() => terminal.examples().forEach((name) => terminal.out(`${name.replace(/\.yaml$/, '')}\n`)));
+  return root;
+}
+
+function collect(value: string, before: readonly string[]): string[] {
+  if (!/^[A-Za-z0-9.]+=/.test(value)) throw new InvalidArgumentError('setting=value is expected');
+  return [...before, value];
+}
+
+function whole(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0 || value > 2 ** 31) {
+    throw new InvalidArgumentError('a whole number from 0 to 2147483648 is expected');
+  }
+  return value;
+}

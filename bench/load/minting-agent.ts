@@ -1,0 +1,130 @@
+import { randomInt } from 'node:crypto';
+import type { ServiceError } from '@grpc/grpc-js';
+import { AgentSession } from '../../src/issuer-client/agent-session.js';
+import { clusterKeyEvidence } from '../../src/issuer-client/node-evidence.js';
+import type { AnyClient } from '../../src/issuer-client/rpc.js';
+import { StateDirectory } from '../../src/issuer-client/state-directory.js';
+import { systemClock } from '../../src/runtime/clock.js';
+import { loadService } from '../../src/runtime/load-proto.js';
+import { silentLogger } from '../../src/runtime/logger.js';
+import { serveCommands } from '../rig/commands.js';
+
+// A load generator that is an agent towards the server: the agent's own session, then prepared requests as bytes.
+
+/** Where the server is and what proves the cluster. */
+export interface MintingAgentOptions {
+  readonly address: string;
+  readonly clusterId: string;
+  readonly clusterVersionId: string;
+  readonly keyFile: string;
+  readonly bootstrapFile: string;
+  readonly stateDir: string;
+}
+
+interface BytesClient {
+  makeUnaryRequest(
+    path: string,
+    serialize: (bytes: Buffer) => Buffer,
+    deserialize: (bytes: Buffer) => Buffer,
+    request: Buffer,
+    done: (error: ServiceError | null, response?: Buffer) => void,
+  ): unknown;
+}
+
+const { definition } = loadService('spirl/agent/v1/agent.proto', 'com.spirl.agent.v1.agent.API');
+const asBytes = (bytes: Buffer): Buffer => bytes;
+/** Distinct identities, as many as SPIRE had entries. */
+const IDENTITIES = 100;
+
+let client: BytesClient | undefined;
+
+function call(path: string, request: Buffer): Promise<Buffer> {
+  const { promise, resolve, reject } = deferred<Buffer>();
+  client?.makeUnaryRequest(path, asBytes, asBytes, request, (error, response) => {
+    if (response !== undefined) resolve(response);
+    else reject(error ?? new Error('no answer'));
+  });
+  return promise;
+}
+
+function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void; reject: (error: Error) => void } {
+  let [resolve, reject] = [(_value: T): void => {}, (_error: Error): void => {}];
+  const promise = new Promise<T>((done, fail) => ([resolve, reject] = [done, fail]));
+  return { promise, resolve, reject };
+}
+
+/** What an agent sends of a workload, with its values in a list each. */
+function attributesOf(uid: number): Record<string, { values: string[] }> {
+  const values = {
+    'linux.user.id': [String(uid)],
+    'linux.user.name': [`user-${uid}`],
+    'linux.group.id': [String(uid)],
+  };
+  return Object.fromEntries(Object.entries(values).map(([name, list]) => [name, { values: list }]));
+}
+
+function methodOf(kind: 'x509' | 'jwt') {
+  const method = definition[kind === 'x509' ? 'MintX509SVIDs' : 'MintJWTSVIDs'];
+  if (method === undefined) throw new Error('the API has changed');
+  return method;
+}
+
+function requestOf(kind: 'x509' | 'jwt', batch: number): Buffer {
+  const items = Array.from({ length: batch }, () => {
+    const attributes = attributesOf(40_000 + randomInt(IDENTITIES));
+    return kind === 'x509' ? { attributes, csr: Buffer.alloc(0), renewal: false } : { attributes, audience: ['bench'] };
+  });
+  return methodOf(kind).requestSerialize({ items });
+}
+
+function checkAnswer(kind: 'x509' | 'jwt', batch: number, bytes: Buffer): void {
+  const { results } = methodOf(kind).responseDeserialize(bytes) as { results: { status: { code: number } | null }[] };
+  const failed = results.find(({ status }) => (status?.code ?? 0) !== 0);
+  if (results.length !== batch || failed !== undefined) throw new Error(`not minted: ${JSON.stringify(failed)}`);
+}
+
+const commands = {
+  login: async (options: MintingAgentOptions): Promise<void> => {
+    const state = await StateDirectory.open(options.stateDir, silentLogger);
+    const session = await AgentSession.open({
+      ...options,
+      ...{ state, clock: systemClock, random: Math.random, logger: silentLogger },
+      evidence: clusterKeyEvidence(options),
+      agentVersion: 'bench',
+      nodeName: 'bench',
+    });
+    const stop = new AbortController();
+    void session.run(stop.signal);
+    const connection = await session.connection(stop.signal);
+    client = connection.agentApi as AnyClient as unknown as BytesClient;
+  },
+  /** Mints in a closed loop; SVIDs, seconds and the median latency of a call in milliseconds. */
+  mint: async (
+    kind: 'x509' | 'jwt',
+    batch: number,
+    inFlight: number,
+    ms: number,
+  ): Promise<{ svids: number; seconds: number; p50: number }> => {
+    const { path } = methodOf(kind);
+    const requests = Array.from({ length: 16 }, () => requestOf(kind, batch));
+    const times: number[] = [];
+    let calls = 0;
+    const startedAt = performance.now();
+    const caller = async (): Promise<void> => {
+      while (performance.now() - startedAt < ms) {
+        const begun = performance.now();
+        const answer = await call(path, requests[calls % requests.length] as Buffer);
+        times.push(performance.now() - begun);
+        if (calls++ % 100 === 0) checkAnswer(kind, batch, answer);
+      }
+    };
+    await Promise.all(Array.from({ length: inFlight }, caller));
+    times.sort((a, b) => a - b);
+    const seconds = (performance.now() - startedAt) / 1000;
+    return { svids: calls * batch, seconds, p50: times[times.length >> 1] ?? NaN };
+  },
+};
+
+export type MintingAgent = typeof commands;
+
+serveCommands(commands);
