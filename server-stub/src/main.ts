@@ -14,7 +14,9 @@ async function run(file: string): Promise<0 | 1> {
   const ownUid = process.getuid?.() ?? 0;
   try {
     logger.info('Starting server', { version, node: process.version });
-    const parts = { clock: systemClock, logger, version, ownUid, writeAudit: (line: string) => out.write(line) };
+    const writeAudit = (line: string): void => out.write(line);
+    const environment = (name: string): string | undefined => process.env[name];
+    const parts = { clock: systemClock, logger, version, ownUid, writeAudit, environment };
     await runServer(config, parts, stopSignal(process), (serving) => process.send?.(serving));
     logger.info('Stopped server');
     return 0;

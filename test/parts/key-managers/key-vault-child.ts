@@ -42,7 +42,9 @@ async function act({ method, args }: Asked): Promise<unknown> {
 process.on('message', (asked: Asked) => {
   act(asked).then(
     (value) => process.send?.({ call: asked.call, value } satisfies Told),
-    (error: Error & { code?: string }) =>
-      process.send?.({ call: asked.call, error: { code: error.code ?? '', message: error.message } } satisfies Told),
+    (failure: unknown) => {
+      const { code = '', message } = failure as Error & { code?: string };
+      process.send?.({ call: asked.call, error: { code, message } } satisfies Told);
+    },
   );
 });
