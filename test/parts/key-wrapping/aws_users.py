@@ -28,7 +28,8 @@ def user(name, actions):
     if actions:
         document = {
             "Version": "2012-10-17",
-            "Statement": [{"Effect": "Allow", "Action": actions, "Resource": arn}],
+            # The emulator looks at actions only; the operator's page names the key.
+            "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}],
         }
         iam.put_user_policy(UserName=name, PolicyName="wrapping", PolicyDocument=json.dumps(document))
     key = iam.create_access_key(UserName=name)["AccessKey"]
