@@ -22,7 +22,7 @@ test('everything that is wrong is told together, with its place', (t) => {
   const settings = {
     webhookURL: 'http://hsm.example.org',
     timeout: '1h',
-    caCertPath: '/root/ca.pem',
+    caCertPath: '/elsewhere/ca.pem',
     bearerTokenPath: 'token',
   };
   t.deepEqual(
