@@ -2,7 +2,6 @@ import { randomInt } from 'node:crypto';
 import type { ServiceError } from '@grpc/grpc-js';
 import { AgentSession } from '../../src/issuer-client/agent-session.js';
 import { clusterKeyEvidence } from '../../src/issuer-client/node-evidence.js';
-import type { AnyClient } from '../../src/issuer-client/rpc.js';
 import { StateDirectory } from '../../src/issuer-client/state-directory.js';
 import { systemClock } from '../../src/runtime/clock.js';
 import { loadService } from '../../src/runtime/load-proto.js';
@@ -96,7 +95,7 @@ const commands = {
     const stop = new AbortController();
     void session.run(stop.signal);
     const connection = await session.connection(stop.signal);
-    client = connection.agentApi as AnyClient as unknown as BytesClient;
+    client = connection.agentApi;
   },
   /** Mints in a closed loop; SVIDs, seconds and the median latency of a call in milliseconds. */
   mint: async (

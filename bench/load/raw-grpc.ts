@@ -136,7 +136,10 @@ export class RawConnection {
   }
 
   #frame(type: number, flags: number, id: number, payload: Buffer): void {
-    if (type === SETTINGS && (flags & ACK) === 0) return this.#settings();
+    if (type === SETTINGS && (flags & ACK) === 0) {
+      this.#settings();
+      return;
+    }
     if (type === PING && (flags & ACK) === 0) return void this.#socket.write(frame(PING, ACK, 0, payload));
     const stream = this.#streams.get(id);
     if (stream === undefined) return;

@@ -19,7 +19,7 @@ export interface Streams {
   readonly socket: string;
   readonly load: Helper<WorkloadLoad>;
   /** Starts an update of every stream. */
-  push(): Promise<unknown>;
+  readonly push: () => Promise<unknown>;
 }
 
 const STREAMS = 5_000;

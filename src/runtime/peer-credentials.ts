@@ -71,12 +71,18 @@ export function peerPidfd(socket: Socket): number | undefined {
 /** `struct pollfd`: descriptor, POLLIN, what was found. */
 const pollfd = Buffer.alloc(8);
 const POLLIN = 1;
+const MAX_INTERRUPTIONS = 100;
 
 /** Whether the process behind a pidfd has not ended; a zombie has. A pidfd becomes readable when its process ends. */
 export function isRunning(pidfd: number): boolean {
   pollfd.writeInt32LE(pidfd, 0);
   pollfd.writeInt16LE(POLLIN, 4);
-  return libc().poll(pollfd, 1, 0) === 0;
+  // It does not wait, but a signal that comes meanwhile still interrupts it.
+  for (let attempt = 0; attempt < MAX_INTERRUPTIONS; attempt++) {
+    const ready = libc().poll(pollfd, 1, 0);
+    if (ready >= 0) return ready === 0;
+  }
+  return false;
 }
 
 /** LOCK_EX | LOCK_NB */
