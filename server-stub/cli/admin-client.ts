@@ -1,8 +1,8 @@
-import { connect } from 'node:net';
 import { credentials, type Client } from '@grpc/grpc-js';
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
 import { loadService } from 'spirl-agent/runtime/load-proto.js';
 import type { AdminMethods, AdminService } from './admin-messages.js';
+import { probeSocket } from './probe-socket.js';
 import type { ServerAddress } from './server-address.js';
 
 const SERVICES: Readonly<Record<AdminService, { file: string; name: string }>> = {
@@ -38,7 +38,11 @@ export class AdminClient {
 
   /** Throws UNAVAILABLE, saying why and what to do, when nobody answers at the socket. */
   static async connect(address: ServerAddress, now: () => number, signal: AbortSignal): Promise<AdminClient> {
-    await probe(address);
+    // Its error says more than what gRPC makes of it.
+    const error = await probeSocket(address.path);
+    if (error !== undefined) {
+      throw new SpirlError('UNAVAILABLE', whyNoServer(address, error.code ?? ''), { cause: error });
+    }
     return new AdminClient(address, now, signal);
   }
 
@@ -80,20 +84,6 @@ export class AdminClient {
     }
     return client;
   }
-}
-
-/** One connection that is closed at once: its error says more than what gRPC makes of it. */
-function probe(address: ServerAddress): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(address.path);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve();
-    });
-    socket.once('error', (error: NodeJS.ErrnoException) => {
-      reject(new SpirlError('UNAVAILABLE', whyNoServer(address, error.code ?? ''), { cause: error }));
-    });
-  });
 }
 
 /** `code`: the system error of connecting. */

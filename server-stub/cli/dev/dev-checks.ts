@@ -5,6 +5,7 @@ import { firstOf, WorkloadClient } from 'spirl-agent/runtime/workload-client.js'
 import { AdminClient } from '../admin-client.js';
 import type { TrustDomainInfo } from '../admin-messages.js';
 import { failureText } from '../failure.js';
+import { probeSocket } from '../probe-socket.js';
 
 /** A slow machine under load; a program that has ended is noticed at once. */
 const START_MS = 60_000;
@@ -40,6 +41,9 @@ export async function serverAnswers(
 /** Waits until the agent gives this process an X.509-SVID. */
 export async function ownSvid(agentSocket: string, clock: Clock, signal: AbortSignal): Promise<OwnSvid> {
   return untilReady('the agent', clock, signal, async () => {
+    // A gRPC client that could not connect does so once more after it was closed, and then stays connected.
+    const cause = await probeSocket(agentSocket);
+    if (cause !== undefined) throw new SpirlError('UNAVAILABLE', `${agentSocket}: ${cause.code ?? ''}`, { cause });
     const client = new WorkloadClient({ scheme: 'unix', path: agentSocket });
     try {
       const { svids } = await firstOf(client.x509Svids(signal));
