@@ -1,4 +1,5 @@
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
+import { TurnsByAgent } from './turns-by-agent.js';
 
 /** `first`: a workload waits for its first SVID. `renewal`: it has a valid one. */
 export type Urgency = 'first' | 'renewal';
@@ -24,10 +25,13 @@ export const ISSUANCE_QUEUE_LIMITS: IssuanceQueueLimits = {
 /** So often a renewal goes before a waiting first issue: a flood of new workloads must not starve renewals to expiry. */
 const RENEWAL_EVERY = 8;
 
-/** Orders the issuance of all agents: first issues before renewals, bounded per agent and in all. */
+/** Orders the issuance of all agents: first issues before renewals, agents in turn, bounded per agent and in all. */
 export class IssuanceQueue {
   readonly #limits: IssuanceQueueLimits;
-  readonly #waiting: Record<Urgency, (() => Promise<void>)[]> = { first: [], renewal: [] };
+  readonly #waiting: Record<Urgency, TurnsByAgent<() => Promise<void>>> = {
+    first: new TurnsByAgent(),
+    renewal: new TurnsByAgent(),
+  };
   readonly #perAgent = new Map<string, number>();
   #running = 0;
   #started = 0;
@@ -40,13 +44,13 @@ export class IssuanceQueue {
   /** Settles like `job`, when its turn has come. Throws LIMIT_REACHED at once when there are too many. */
   run<T>(agentId: string, urgency: Urgency, job: () => Promise<T>): Promise<T> {
     const ofAgent = this.#perAgent.get(agentId) ?? 0;
-    const waiting = this.#waiting.first.length + this.#waiting.renewal.length;
+    const waiting = this.#waiting.first.size + this.#waiting.renewal.size;
     if (ofAgent >= this.#limits.perAgent || waiting >= this.#limits.waiting) {
       return Promise.reject(new SpirlError('LIMIT_REACHED', 'too many SVIDs are being issued: try again'));
     }
     this.#perAgent.set(agentId, ofAgent + 1);
     return new Promise((resolve, reject) => {
-      this.#waiting[urgency].push(() =>
+      this.#waiting[urgency].push(agentId, () =>
         job()
           .then(resolve, reject)
           .finally(() => this.#leave(agentId)),
@@ -77,7 +81,7 @@ export class IssuanceQueue {
   #next(): (() => Promise<void>) | undefined {
     const { first, renewal } = this.#waiting;
     const order = this.#started % RENEWAL_EVERY === RENEWAL_EVERY - 1 ? [renewal, first] : [first, renewal];
-    return order.find((queue) => queue.length > 0)?.shift();
+    return order.find((queue) => queue.size > 0)?.shift();
   }
 
   #rest(): void {

@@ -102,6 +102,7 @@ export class KeyManagers {
     const problems = provider.problems(settings, '', this.#parts);
     if (problems.length > 0) throw new InvalidConfigError(`key manager ${custody}`, problems);
     const manager = await provider.open(settings, this.#parts);
+    this.#parts.logger.info('Key manager opened', { keyManager: custody, place: provider.place(settings) });
     return guardedKeyManager(manager, this.#callsOf(custody, provider, settings));
   }
 
