@@ -1,5 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { parseDuration } from '../../src/runtime/duration.js';
 import type { Clock } from '../../src/runtime/clock.js';
+import { planCommand, type PlanOptions } from './plan-command.js';
 import { simulateCommand, type SimulateOptions } from './simulate-command.js';
 
 /** What the program meets of the world: handed in by main.ts, faked by tests. */
@@ -21,7 +23,7 @@ export async function runSpirlPerf(args: readonly string[], version: string, ter
     await program(version, terminal).parseAsync(args, { from: 'user' });
     return 0;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : error.code === 'no-plan' ? 1 : 2;
     terminal.err(`Error: ${error instanceof Error ? error.message : String(error)}\n`);
     return 1;
   }
@@ -48,11 +50,44 @@ function program(version: string, terminal: PerfTerminal): Command {
     .addOption(new Option('-o, --output <format>', 'output').choices(['text', 'json']).default('text'))
     .option('--html <file>', 'write the report as a page of its own, too')
     .action((scenario: string, options: SimulateOptions) => simulateCommand(terminal, scenario, options));
+  addPlan(root, terminal);
   root
     .command('examples')
     .description('List the scenarios that come with the program.')
     .action(() => terminal.examples().forEach((name) => terminal.out(`${name.replace(/\.yaml$/, '')}\n`)));
   return root;
+}
+
+function addPlan(root: Command, terminal: PerfTerminal): void {
+  root
+    .command('plan')
+    .description(
+      'Find the delay, the rate and the order of steps that reach a goal, or say why none does (exit code 1).',
+    )
+    .argument('<scenario>', 'file or name of an example; its own replicas and quota are replaced by the goal’s')
+    .requiredOption('--within <duration>', 'from the taint until every X.509-SVID is renewed, such as 3m', time)
+    .option('--replicas <n>', 'server replicas at most (default: the scenario’s)', positive)
+    .option('--kms-rate <n>', 'signatures per second at most (default: the scenario’s quota)', positive)
+    .option('--may-wait <duration>', 'longest wait between activate and taint', time, 0)
+    .option('--seed <n>', 'what chance is drawn from', whole, 1)
+    .option('--set <setting=value>', 'another value for a setting; may be repeated', collect, [])
+    .addOption(new Option('-o, --output <format>', 'output').choices(['text', 'json']).default('text'))
+    .action((scenario: string, options: PlanOptions) => {
+      if (!planCommand(terminal, scenario, options)) throw new CommanderError(1, 'no-plan', 'no plan');
+    });
+}
+
+function time(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined || ms > 86_400_000)
+    throw new InvalidArgumentError('a duration from 0s to 24h is expected, such as 3m');
+  return ms;
+}
+
+function positive(text: string): number {
+  const value = whole(text);
+  if (value === 0) throw new InvalidArgumentError('a whole number from 1 is expected');
+  return value;
 }
 
 function collect(value: string, before: readonly string[]): string[] {

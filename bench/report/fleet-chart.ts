@@ -31,6 +31,7 @@ export interface Mark {
 
 const [WIDTH, HEIGHT] = [720, 210];
 const [LEFT, RIGHT, TOP, BOTTOM] = [56, 12, 24, 24];
+const BADGE_WIDTH = 18;
 const [PLOT_WIDTH, PLOT_HEIGHT] = [WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM];
 
 interface Frame {
@@ -56,7 +57,7 @@ export function chartSvg(chart: Chart, marks: readonly Mark[], stepMs: number, t
     ...axes(frame, show),
     ...[...layers].reverse().map((series) => drawn(frame, series)),
     ...(limit === undefined ? [] : [limitLine(frame, limit)]),
-    ...marks.map((mark, index) => markLine(frame, mark, index)),
+    ...markLines(frame, marks),
   ];
   return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escaped(chart.title)}">${parts.join('')}</svg>`;
 }
@@ -140,9 +141,18 @@ function limitLine(frame: Frame, { value, label }: { value: number; label: strin
   return `<line class="limit" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${at}" y2="${at}"/><text class="limit-label" x="${WIDTH - RIGHT - 4}" y="${at - 4}" text-anchor="end">${escaped(label)}</text>`;
 }
 
-function markLine(frame: Frame, mark: Mark, index: number): string {
-  const at = x(frame, mark.atMs);
-  return `<line class="mark ${mark.kind}" x1="${at}" x2="${at}" y1="${TOP - 6}" y2="${TOP + PLOT_HEIGHT}"><title>${escaped(mark.text)}</title></line><circle class="badge ${mark.kind}" cx="${at}" cy="${TOP - 12}" r="8"/><text class="badge-text" x="${at}" y="${TOP - 8.5}" text-anchor="middle">${index + 1}</text>`;
+/** Lines stand where they belong; their badges give each other room. */
+function markLines(frame: Frame, marks: readonly Mark[]): string[] {
+  let free = 0;
+  return marks.map(({ atMs, text, kind }, index) => {
+    const at = x(frame, atMs);
+    const badge = Math.max(at, free);
+    free = badge + BADGE_WIDTH;
+    const line = `<line class="mark ${kind}" x1="${at}" x2="${at}" y1="${TOP - 2}" y2="${TOP + PLOT_HEIGHT}"/>`;
+    const circle = `<circle class="badge ${kind}" cx="${badge}" cy="${TOP - 12}" r="8"><title>${escaped(text)}</title></circle>`;
+    const number = `<text class="badge-text" x="${badge}" y="${TOP - 8.5}" text-anchor="middle">${index + 1}</text>`;
+    return line + circle + number;
+  });
 }
 
 export function escaped(text: string): string {

@@ -41,10 +41,15 @@ function removeGroup({ remove }: Foresight): FigureGroup {
   return {
     title: 'Remove, after taint returned',
     rows: [
-      ['X.509-SVIDs: safe from', timeText(remove.x509WaitMs)],
-      ['JWT-SVIDs: safe from', timeText(remove.jwtWaitMs)],
+      ['X.509-SVIDs: safe from', waitText(remove.x509WaitMs)],
+      ['JWT-SVIDs: safe from', waitText(remove.jwtWaitMs)],
     ],
   };
+}
+
+/** Never shorter than it is. */
+function waitText(ms: number | undefined): string {
+  return timeText(ms === undefined ? undefined : Math.ceil(ms / 1000) * 1000);
 }
 
 function loadGroup({ report: { load, servers }, replicasNeeded }: Foresight): FigureGroup {

@@ -18,14 +18,14 @@ h2 { font-size: 15px; margin: 0 0 8px; }
 .marks i { display: inline-block; width: 18px; height: 18px; line-height: 18px; margin-right: 6px; border-radius: 50%; text-align: center; font-style: normal; font-size: 11px; color: #fff; }
 .marks .step i { background: var(--soft); } .marks .failure i { background: var(--bad); }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(480px, 1fr)); gap: 22px 26px; margin-bottom: 28px; }
-figure { margin: 0; } figure figcaption { display: flex; justify-content: space-between; flex-wrap: wrap; gap: 2px 16px; }
+figure { margin: 0; } .charts figure:first-child:nth-last-child(odd) { grid-column: 1 / -1; } figure figcaption { display: flex; justify-content: space-between; flex-wrap: wrap; gap: 2px 16px; }
 .legend { color: var(--soft); font-size: 13px; } .legend span { margin-left: 12px; white-space: nowrap; }
 .legend i { display: inline-block; width: 11px; height: 11px; margin-right: 5px; border-radius: 2px; vertical-align: -1px; }
 svg { width: 100%; height: auto; display: block; }
 .grid { stroke: var(--line); } .tick { fill: var(--soft); font-size: 11px; }
 .line { fill: none; stroke-width: 1.8; stroke-linejoin: round; } .area { stroke: none; }
 .line.wave { stroke: var(--wave); } .line.second { stroke: var(--second); } .line.bad { stroke: var(--bad); } .line.first { stroke: var(--first); }
-.area.wave { fill: var(--wave); } .area.ordinary { fill: var(--ordinary); } .area.first { fill: var(--first); } .area.bad { fill: var(--bad); }
+.area.wave { fill: var(--wave); } .area.ordinary { fill: var(--ordinary); } .area.first { fill: var(--first); } .area.second { fill: var(--second); } .area.bad { fill: var(--bad); }
 i.wave { background: var(--wave); } i.ordinary { background: var(--ordinary); } i.first { background: var(--first); } i.second { background: var(--second); } i.bad { background: var(--bad); }
 .limit { stroke: var(--bad); stroke-dasharray: 5 4; } .limit-label { fill: var(--bad); font-size: 11px; }
 .mark { stroke-dasharray: 2 3; } .mark.step { stroke: var(--soft); } .mark.failure { stroke: var(--bad); }

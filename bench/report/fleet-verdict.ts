@@ -44,7 +44,7 @@ function removeVerdicts({ remove, report }: Foresight): readonly Verdict[] {
     verdicts.push({ state: 'bad', sentence });
   }
   if (asked === undefined || asked.waitMs < jwtWaitMs) {
-    const sentence = `JWT-SVIDs issued before activate (lifetime ${timeText(report.ttl.jwtMs)}) verify until remove, and run out ${timeText(jwtWaitMs)} after taint has returned: before that, remove ends those that workloads still hold.`;
+    const sentence = `JWT-SVIDs issued before activate (lifetime ${timeText(report.ttl.jwtMs)}) verify until remove, and run out ${timeText(Math.ceil(jwtWaitMs / 1000) * 1000)} after taint has returned: before that, remove ends those that workloads still hold.`;
     verdicts.push({ state: asked === undefined ? 'good' : 'warning', sentence });
   }
   return verdicts;
@@ -88,7 +88,7 @@ function loadVerdicts({ report, replicasNeeded }: Foresight): readonly Verdict[]
     verdicts.push({ state: 'bad', sentence });
   }
   if (load.longestQueue > servers.replicas * servers.capacity) {
-    const sentence = `Up to ${countText(load.longestQueue)} SVIDs waited at the servers; the slowest hundredth of renewals took ${timeText(load.renewalP99Ms)}.`;
+    const sentence = `Up to ${countText(load.longestQueue)} SVIDs waited at the servers; of the answers, one in a hundred took longer than ${timeText(load.renewalP99Ms ?? load.firstP99Ms)}.`;
     verdicts.push({ state: 'warning', sentence });
   }
   return verdicts;

@@ -1,14 +1,22 @@
-/** `1m23.4s`, `59.1 s`, `250 ms`: as precise as a person wants it. */
+/** `1 min 23 s`, `59.1 s`, `250 ms`: as precise as a person wants it. */
 export function timeText(ms: number | undefined): string {
   if (ms === undefined) return 'not reached';
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
   const seconds = Math.round(ms / 1000);
-  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
-  return h > 0 ? `${h} h ${m} min` : `${m} min ${s} s`;
+  const parts = [
+    [Math.floor(seconds / 3600), 'h'],
+    [Math.floor(seconds / 60) % 60, 'min'],
+    [seconds % 60, 's'],
+  ] as const;
+  const told = seconds >= 3600 ? parts.slice(0, 2) : parts;
+  return told
+    .filter(([value]) => value > 0)
+    .map(([value, unit]) => `${value} ${unit}`)
+    .join(' ');
 }
 
-/** With thin groups of three: `20,000,000`. */
+/** In groups of three: `20,000,000`. */
 export function countText(value: number): string {
   return Math.round(value)
     .toString()
