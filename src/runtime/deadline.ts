@@ -5,7 +5,7 @@ import { SpirlError } from './errors.js';
 
 /**
  * Settles like `work`, or rejects DEADLINE_EXCEEDED with `late` after `ms`, or with the reason of `signal`. The signal that
- * `work` gets aborts in both cases; whatever it does after that is ignored.
+ * `work` gets aborts in both cases, and when it fails; whatever it does after that is ignored.
  */
 export async function withDeadline<T>(
   work: (signal: AbortSignal) => Promise<T>,
@@ -15,22 +15,33 @@ export async function withDeadline<T>(
   signal: AbortSignal,
 ): Promise<T> {
   signal.throwIfAborted();
-  const done = new AbortController();
+  const ended = new AbortController();
+  const sleep: { stop?: AbortController } = {};
+  // Work that is done in this very turn, as much of it is, does not need the clock.
+  const arming = setImmediate(() => {
+    sleep.stop = new AbortController();
+    clock.sleep(ms, sleep.stop.signal).then(
+      () => ended.abort(new SpirlError('DEADLINE_EXCEEDED', late)),
+      () => {},
+    );
+  });
   // Not AbortSignal.any: with Node 20 each use leaves something behind in a signal that lives as long as the program.
-  const stop = (): void => done.abort(signal.reason);
+  const stop = (): void => ended.abort(signal.reason);
   setMaxListeners(0, signal);
   signal.addEventListener('abort', stop, { once: true });
-  const timer = clock.sleep(ms, done.signal).then(() => {
-    throw new SpirlError('DEADLINE_EXCEEDED', late);
+  const over = new Promise<never>((_, reject) => {
+    ended.signal.addEventListener('abort', () => reject(ended.signal.reason as Error), { once: true });
   });
   try {
-    return await Promise.race([work(done.signal), timer]);
+    return await Promise.race([work(ended.signal), over]);
   } catch (error) {
-    // An aborted sleep says so in words of its own.
-    if (signal.aborted) throw signal.reason;
-    throw error;
+    const reason: unknown = ended.signal.aborted ? ended.signal.reason : error;
+    ended.abort(ENDED);
+    over.catch(() => {});
+    throw reason;
   } finally {
+    clearImmediate(arming);
+    sleep.stop?.abort(ENDED);
     signal.removeEventListener('abort', stop);
-    done.abort(ENDED);
   }
 }

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { MethodDefinition, Server, ServiceDefinition } from '@grpc/grpc-js';
+import type { MethodDefinition, Server, ServerDuplexStream } from '@grpc/grpc-js';
 import { bidiStream, type OnUnexpected } from './grpc-adapter.js';
 import { protoRoot } from './load-proto.js';
 
@@ -8,6 +8,12 @@ type Indexes = Record<'v1' | 'v1Alpha', Record<'symbols' | 'services', Record<st
 
 /** Answers one encoded request with an encoded response. */
 type Answer = (request: Buffer) => Buffer;
+
+/** A service as @grpc/reflection hands it to a server. */
+interface OfferedService {
+  readonly definition: Readonly<Record<string, MethodDefinition<object, object>>>;
+  readonly handlers: Readonly<Record<string, (stream: EventEmitter) => void>>;
+}
 
 const METHOD = 'ServerReflectionInfo';
 const PATHS = ['v1', 'v1alpha'].map((version) => `/grpc.reflection.${version}.ServerReflection/${METHOD}`);
@@ -31,7 +37,10 @@ export function addReflectionOf(file: string, server: Server, onUnexpected: OnUn
       if (answer === undefined) throw new Error(`no reflection at ${path}`);
       for await (const request of requests) send(answer(request));
     }, onUnexpected);
-    server.addService({ [METHOD]: method }, { [METHOD]: serve });
+    server.addService(
+      { [METHOD]: method },
+      { [METHOD]: (call: ServerDuplexStream<Buffer, Buffer>) => void serve(call) },
+    );
   }
 }
 
@@ -51,12 +60,12 @@ async function answersOf(file: string): Promise<ReadonlyMap<string, Answer>> {
   }
   const answers = new Map<string, Answer>();
   const collector = {
-    addService: (definition: ServiceDefinition, handlers: Record<string, (stream: EventEmitter) => void>) => {
+    addService: (definition: OfferedService['definition'], handlers: OfferedService['handlers']) => {
       const [method, handler] = [definition[METHOD], handlers[METHOD]];
       if (method !== undefined && handler !== undefined) answers.set(method.path, answerOf(method, handler));
     },
   };
-  service.addToServer(collector as unknown as Server);
+  service.addToServer(collector);
   return answers;
 }
 

@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import type { PeerProcess } from '../domain/peer-process.js';
 import { SpirlError } from '../runtime/errors.js';
@@ -51,7 +51,7 @@ class HeldProcess implements OpenPeerProcess {
   }
 
   readFile(name: string): Buffer {
-    return this.#whileAlive(() => readFileSync(this.#path(name)));
+    return this.#whileAlive(() => readProcFile(this.#path(name)));
   }
 
   readLink(name: string): string {
@@ -96,7 +96,7 @@ class HeldProcess implements OpenPeerProcess {
 
   /** `/proc/<pid>/status`; throws for a zombie, whose files can still be read in part. */
   #status(): string {
-    const status = reading(() => readFileSync(this.#path('status'), 'latin1'));
+    const status = reading(() => readProcFile(this.#path('status')).toString('latin1'));
     if (/^State:\s+[ZX]/m.test(status)) throw gone();
     return status;
   }
@@ -105,6 +105,26 @@ class HeldProcess implements OpenPeerProcess {
     // The number of a closed descriptor soon belongs to something else.
     if (this.#directory === undefined) throw gone();
     return `/proc/self/fd/${this.#directory}/${name}`;
+  }
+}
+
+/** More than a file of a process has, but for those that list what it maps. */
+const CHUNK_BYTES = 64 * 1024;
+let chunk: Buffer | undefined;
+
+/** What `readFileSync` does, without a new buffer of 64 KiB for each file whose size the kernel does not say. */
+function readProcFile(path: string): Buffer {
+  chunk ??= Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  const file = openSync(path, constants.O_RDONLY);
+  try {
+    const parts: Buffer[] = [];
+    for (;;) {
+      const length = readSync(file, chunk, 0, CHUNK_BYTES, null);
+      if (length > 0) parts.push(Buffer.from(chunk.subarray(0, length)));
+      if (length === 0) return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+    }
+  } finally {
+    closeSync(file);
   }
 }
 

@@ -102,14 +102,13 @@ function steps(parts: PipelineParts) {
   return { streamed, answered, entitled };
 }
 
-/** Asks the attestors about the process that made the connection, if it is still there before and after. */
+/** Asks the attestors about the process that made the connection, if it is still there afterwards. */
 async function attest(parts: PipelineParts, { peer }: CallContext, signal: AbortSignal): Promise<Workload> {
   const caller = peer as Caller;
   if ('refusal' in caller) throw caller.refusal;
   const { process } = caller;
   const giveBack = parts.attestations.take(process.uid);
   try {
-    process.verify();
     const attributes = await parts.sources.callerAttributes(process, signal);
     process.verify();
     return { process, attributes };
