@@ -51,8 +51,8 @@ ${settings}`,
     return this.#run('server-stub/bin/spirl-server.mjs', file, env);
   }
 
-  /** Registers a cluster and starts an agent of it. */
-  async startAgent(): Promise<Program> {
+  /** Registers a cluster and starts an agent of it; `settings` are more YAML lines. */
+  async startAgent(settings = ''): Promise<Program> {
     const key = join(this.dir, 'cluster.key');
     const registered = await this.ctl(
       ...['cluster', 'register', 'nodes', '--trust-domain', 'example.org', '--platform', 'linux'],
@@ -68,7 +68,7 @@ ${settings}`,
   socketPath: ${this.dir}/agent.sock
   stateDir: ${this.dir}/agent
 metricsAPI: { port: 0 }
-`,
+${settings}`,
     );
     const agent = this.#run('src/bin/spirl-agent.mjs', file, {});
     await this.mintAgain('ready');

@@ -18,6 +18,9 @@ const example = (name: string): string => join(projectRoot, 'deploy/examples', `
 /** A certificate authority of somebody else, the bridge of this project in front of it, and a server's view of both. */
 export interface Bridged {
   readonly authority: UpstreamAuthority;
+  /** The extension `webhook` of a section UpstreamAuthority that names the bridge; its files lie in `directory`. */
+  readonly extension: Readonly<Record<'webhookURL' | 'caCertPath' | 'bearerTokenPath', string>>;
+  readonly directory: string;
   /** The same with another bearer token. */
   readonly stranger: UpstreamAuthority;
   readonly root: TestCa;
@@ -80,6 +83,8 @@ async function bridged(
   return {
     authority: UPSTREAM_AUTHORITIES.webhook({ ...settings, bearerTokenPath: token }, parts),
     stranger: UPSTREAM_AUTHORITIES.webhook({ ...settings, bearerTokenPath: wrongToken }, parts),
+    extension: { webhookURL: settings.webhookURL, caCertPath: tlsCert, bearerTokenPath: token },
+    directory: folder.path,
     root,
     issuing,
     stopAuthority: () => ca.stop(),
