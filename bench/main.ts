@@ -7,6 +7,7 @@ import { reportPage, type RowResult } from './report/page.js';
 import { printFigure } from './report/terminal.js';
 import { projectRoot } from './rig/program.js';
 import { fetchRow } from './rows/fetch.js';
+import { growthRow } from './rows/growth.js';
 import { mintOverWireRow } from './rows/mint-over-wire.js';
 import { pushRow } from './rows/push.js';
 import { startRow } from './rows/start.js';
@@ -14,7 +15,7 @@ import type { Effort, Row } from './row.js';
 
 // usage: npm run bench -- [NAME …] [--quick] [--profile]
 
-const ROWS: readonly Row[] = [mintRow, mintOverWireRow, jwtRow, fetchRow, pushRow, startRow];
+const ROWS: readonly Row[] = [mintRow, mintOverWireRow, jwtRow, fetchRow, pushRow, startRow, growthRow];
 
 const args = process.argv.slice(2);
 const quick = args.includes('--quick');

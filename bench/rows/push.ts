@@ -48,7 +48,7 @@ export async function samplePush(
 }
 
 /** An update that every stream has to be told: a new authority appears in the bundle; the next one makes it disappear. */
-function bundleUpdates({ admin }: TrustDomain): () => Promise<unknown> {
+export function bundleUpdates({ admin }: TrustDomain): () => Promise<unknown> {
   const deployment = { trustDomain: 'bench.test', deploymentName: 'bench' };
   let prepared: string | undefined;
   return async () => {
