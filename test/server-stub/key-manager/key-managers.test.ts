@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import test from 'ava';
+import { parseYaml } from '../../../src/runtime/yaml-document.js';
 import { silentLogger } from '../../../src/runtime/logger.js';
 import { canRelease } from '../../../server-stub/src/domain/key-manager.js';
 import {
@@ -182,5 +184,15 @@ for (const { name, spec, wants } of cases) {
       wants,
     );
     if (wants.length === 0) t.notThrows(() => readKeyManagerSection(spec, declared));
+  });
+}
+
+for (const name of ['aws-kms', 'azure-key-vault']) {
+  test(`the section on the operator's page of ${name} is accepted as it stands`, (t) => {
+    const file = new URL(`../../../../docs/operations/key-manager-${name}.md`, import.meta.url);
+    const [, text = ''] = /```yaml\n( *section: KeyManager[\s\S]*?)```/.exec(readFileSync(file, 'utf8')) ?? [];
+    const { spec } = parseYaml(text, name) as { spec: unknown };
+    t.deepEqual([...structure(spec, ''), ...keyManagerSectionProblems(spec, '', declared)], []);
+    t.truthy(readKeyManagerSection(spec, declared));
   });
 }

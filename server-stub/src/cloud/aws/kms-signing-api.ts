@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import {
   CreateKeyCommand,
   GetPublicKeyCommand,
@@ -155,6 +156,8 @@ export class KmsSigningApi {
 }
 
 async function asked<T>(action: string, key: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  // The SDK's listeners stay for as long as the signal, which lives as long as one operation: listing reads many keys.
+  setMaxListeners(0, signal);
   try {
     return await work();
   } catch (error) {
