@@ -27,17 +27,10 @@ test('everything that is wrong with them is told at once, with its place in the 
     { section: 'KeyManager', schema: 'v1', spec: { extensions: {} } },
     'text',
   ];
-  const error = t.throws(
-    () =>
-      readStartSections(
-        given,
-        'tdd-1',
-        sectionTypes(() => [], { keyManager }),
-      ),
-    {
-      code: 'INVALID_CONFIG',
-    },
-  ) as InvalidConfigError;
+  const refusing = sectionTypes(() => [], { keyManager });
+  const error = t.throws<InvalidConfigError>(() => readStartSections(given, 'tdd-1', refusing), {
+    code: 'INVALID_CONFIG',
+  });
   t.deepEqual(
     error.problems.map(({ path }) => path),
     [
