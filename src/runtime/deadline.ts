@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { Clock } from './clock.js';
 import { ENDED } from './ended.js';
 import { SpirlError } from './errors.js';
+import { timeLimit } from './time-limit.js';
 
 /**
  * Settles like `work`, or rejects DEADLINE_EXCEEDED with `late` after `ms`, or with the reason of `signal`. The signal that
@@ -16,15 +17,7 @@ export async function withDeadline<T>(
 ): Promise<T> {
   signal.throwIfAborted();
   const ended = new AbortController();
-  const sleep: { stop?: AbortController } = {};
-  // Work that is done in this very turn, as much of it is, does not need the clock.
-  const arming = setImmediate(() => {
-    sleep.stop = new AbortController();
-    clock.sleep(ms, sleep.stop.signal).then(
-      () => ended.abort(new SpirlError('DEADLINE_EXCEEDED', late)),
-      () => {},
-    );
-  });
+  const inTime = timeLimit(ms, clock, () => ended.abort(new SpirlError('DEADLINE_EXCEEDED', late)));
   // Not AbortSignal.any: with Node 20 each use leaves something behind in a signal that lives as long as the program.
   const stop = (): void => ended.abort(signal.reason);
   setMaxListeners(0, signal);
@@ -40,8 +33,7 @@ export async function withDeadline<T>(
     over.catch(() => {});
     throw reason;
   } finally {
-    clearImmediate(arming);
-    sleep.stop?.abort(ENDED);
+    inTime();
     signal.removeEventListener('abort', stop);
   }
 }

@@ -1,8 +1,8 @@
 import { ServerInterceptingCall, type Metadata, type ServerInterceptor } from '@grpc/grpc-js';
 import type { Clock } from '../runtime/clock.js';
-import { ENDED } from '../runtime/ended.js';
 import { SpirlError } from '../runtime/errors.js';
 import { GRPC_STATUS } from '../runtime/grpc-status.js';
+import { timeLimit } from '../runtime/time-limit.js';
 import type { Caller } from './peer-registry.js';
 import type { UidQuota } from './uid-quota.js';
 
@@ -23,8 +23,10 @@ export interface AdmissionOptions {
  * room for one more call, the security header is there, and the request comes in time.
  */
 export function admission(options: AdmissionOptions): ServerInterceptor {
+  const { requestMs, clock } = options;
+  const late = new SpirlError('DEADLINE_EXCEEDED', `no complete request within ${requestMs / 1000} s`);
   return (method, call) => {
-    const ended = new AbortController();
+    let inTime = (): void => {};
     let giveBack = (): void => {};
     const refuse = ({ code, message }: SpirlError): void => {
       call.sendStatus({ code: GRPC_STATUS[code], details: message });
@@ -39,7 +41,7 @@ export function admission(options: AdmissionOptions): ServerInterceptor {
         refuse(error);
         return;
       }
-      if (!method.requestStream) limitWait(options, ended.signal, refuse);
+      if (!method.requestStream) inTime = timeLimit(requestMs, clock, () => refuse(late));
       next(metadata);
     };
     return new ServerInterceptingCall(call, {
@@ -47,12 +49,12 @@ export function admission(options: AdmissionOptions): ServerInterceptor {
         next({
           onReceiveMetadata,
           onReceiveHalfClose: (forward) => {
-            ended.abort(ENDED);
+            inTime();
             forward();
           },
           // Comes at the end of every call, however it ended.
           onCancel: () => {
-            ended.abort(ENDED);
+            inTime();
             giveBack();
           },
         }),
@@ -74,14 +76,4 @@ function admitted(caller: Caller | undefined): { uid: number } {
   if (caller === undefined) throw new SpirlError('NOT_AUTHORIZED', 'caller cannot be identified');
   if ('refusal' in caller) throw caller.refusal;
   return caller.process;
-}
-
-function limitWait({ clock, requestMs }: AdmissionOptions, ended: AbortSignal, refuse: (e: SpirlError) => void): void {
-  // Nearly every request comes with its headers: only for what has not come in this turn is the clock asked.
-  setImmediate(() => {
-    clock.sleep(requestMs, ended).then(
-      () => refuse(new SpirlError('DEADLINE_EXCEEDED', `no complete request within ${requestMs / 1000} s`)),
-      () => {},
-    );
-  });
 }
