@@ -10,6 +10,7 @@ import { checkStoredKeys, loadKeys, SEALED } from './load-keys.js';
 import { runLooseKeySweeps } from './loose-key-sweeps.js';
 import { LooseKeys } from './loose-keys.js';
 import { Mutations } from './mutations.js';
+import { tryNextKeyManager } from './next-key-manager.js';
 import type { OpenedKeysets } from './open-keysets.js';
 import { runRingWatch } from './ring-watch.js';
 import { runRotation } from './rotation-loop.js';
@@ -122,6 +123,7 @@ export class KeysetService {
         (s) => runRotation({ rotate, tickMs: tick, clock, logger }, s),
         (s) => runRingWatch({ verify, clock, logger }, s),
         (s) => runLooseKeySweeps({ sweep, clock, logger }, s),
+        (s) => tryNextKeyManager(this.state.value.ring, this.#parts, s),
       ],
       signal,
     );

@@ -67,6 +67,11 @@ export class LooseKeys {
     }
   }
 
+  /** Of which keys there are notes. */
+  async ids(): Promise<readonly string[]> {
+    return (await this.#parts.store.list(PREFIX)).map((name) => name.slice(PREFIX.length));
+  }
+
   /** Lets go of what is not in `ring`. `alone`: nobody is at work, so that also what was noted just now is left over. */
   async sweep(ring: Ring, mode: 'alone' | 'settled', signal: AbortSignal): Promise<void> {
     const { store, logger, clock } = this.#parts;

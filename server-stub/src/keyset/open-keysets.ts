@@ -43,6 +43,7 @@ async function open(parts: KeysetParts, signal: AbortSignal): Promise<OpenedKeys
   const alone = await clearStaleClaim(parts.store, parts.holder, parts.clock.now());
   if (alone) {
     await releaseSealed(parts, strangers, signal);
+    await tellStrangers(parts, ring, strangers);
     await releaseLoose(parts, ring, signal);
   }
   const state = new Latest<SigningState>({ version: 1, ring, keys });
@@ -64,6 +65,21 @@ async function releaseSealed(
       logger.warn('Released a key that belongs to no key set', { keysetId });
       await manager.releaseKey(keysetId, signal);
     }
+  }
+}
+
+/** Keys elsewhere that look like ours and that nobody here knows of: an operator may want to look. */
+async function tellStrangers(parts: KeysetParts, ring: Ring, strangers: LoadedKeys['strangers']): Promise<void> {
+  const noted = await new LooseKeys(parts).ids();
+  const released = ring.tombstones.map(({ id }) => id);
+  const unknown = strangers.filter(
+    ({ id, manager }) => manager.custody !== SEALED && ![...noted, ...released].includes(id),
+  );
+  for (const { id: keysetId, manager } of unknown) {
+    parts.logger.warn('A key of this deployment belongs to no key set; it is left alone', {
+      keysetId,
+      custody: manager.custody,
+    });
   }
 }
 

@@ -215,8 +215,25 @@ test('keys with our tags that no note explains are left alone: another server ma
   const { files, clock, service } = await services.open();
   const copy = files.after('killed');
   const { keysetId } = await service.prepare(operator, signal);
-  await services.open({ files: copy, clock });
+  const { logger } = await services.open({ files: copy, clock });
   t.true(services.living().includes(keysetId));
+  t.true(logger.lines.some(({ message, fields }) => /left alone/.test(message) && fields['keysetId'] === keysetId));
+});
+
+test('a key manager that is configured and cannot be used is told of before a rotation needs it', async (t) => {
+  const services = new Services();
+  services.next = 'sealed';
+  const { service, logger, clock } = await services.open();
+  services.next = 'america';
+  services.kms.america.fault = () => {
+    throw new SpirlError('KEY_SERVICE_REFUSED', 'denied');
+  };
+  const stop = new AbortController();
+  const running = service.run(stop.signal).catch(() => {});
+  await clock.advance(1000);
+  t.true(logger.lines.some(({ message }) => /configured key manager cannot be used/.test(message)));
+  stop.abort();
+  await running;
 });
 
 const MODES: readonly CrashMode[] = ['before', 'after', 'torn'];
