@@ -47,3 +47,11 @@ export class KeyServiceThrottled extends SpirlError {
     this.retryAfterMs = options?.retryAfterMs;
   }
 }
+
+/** The service says that it signed with another key than the one asked for: an alarm. */
+export class SignedWithAnotherKey extends SpirlError {
+  constructor(message: string) {
+    super('KEY_SERVICE_UNAVAILABLE', message);
+    this.name = 'SignedWithAnotherKey';
+  }
+}

@@ -1,4 +1,4 @@
-import { canFind, canRelease, type KeyManager } from '../../domain/key-manager.js';
+import { canFind, canRelease, SignedWithAnotherKey, type KeyManager } from '../../domain/key-manager.js';
 import type { SigningKey } from '../../domain/signing-key.js';
 import type { RemoteCalls } from './remote-calls.js';
 
@@ -6,7 +6,13 @@ import type { RemoteCalls } from './remote-calls.js';
 export function guardedKeyManager(inner: KeyManager, calls: RemoteCalls): KeyManager {
   const guarded = (key: SigningKey): SigningKey => ({
     ...publicPart(key),
-    sign: (data, signal) => calls.sign((inTime) => key.sign(data, inTime), signal),
+    sign: (data, signal) =>
+      calls
+        .sign((inTime) => key.sign(data, inTime), signal)
+        .catch((error: unknown) => {
+          if (error instanceof SignedWithAnotherKey) calls.signedWrongly();
+          throw error;
+        }),
     signedWrongly: () => calls.signedWrongly(),
   });
   return {

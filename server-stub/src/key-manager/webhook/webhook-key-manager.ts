@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { KEYSET_ID_PATTERN } from 'spirl-agent/domain/keyset-state.js';
 import { hasCode, SpirlError } from 'spirl-agent/runtime/errors.js';
-import type { KeyManager, ReleasesKeys } from '../../domain/key-manager.js';
+import { SignedWithAnotherKey, type KeyManager, type ReleasesKeys } from '../../domain/key-manager.js';
 import type { KeyType, SigningKey } from '../../domain/signing-key.js';
 import type { ProviderParts } from '../provider.js';
 import type { HashName, KeyService, ServiceKey } from './key-service.js';
@@ -64,7 +64,8 @@ function signingKey(
       const hashed = createHash(digest).update(data).digest();
       const { signature, keyFingerprint } = await service.sign(keyId, hashed, hash, signal);
       if (keyFingerprint !== fingerprint) {
-        throw unusable(`${service.title} signed with another key than ${keyId}: ${keyFingerprint}, not ${fingerprint}`);
+        const what = `${service.title} signed with another key than ${keyId}: ${keyFingerprint}, not ${fingerprint}`;
+        throw new SignedWithAnotherKey(what);
       }
       return half === undefined ? signature : rawOf(signature, half, rawFromDer, `${service.title}, key ${keyId}`);
     },
