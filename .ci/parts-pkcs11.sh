@@ -1,6 +1,10 @@
 #!/usr/bin/env bash
-# Installs the PKCS#11 tokens that test/parts/pkcs11 runs against: SoftHSM, and a TPM in software behind tpm2-pkcs11. Wants root.
+# Builds pkcs11js, and installs the PKCS#11 tokens that test/parts/pkcs11 runs against: SoftHSM, and a TPM in software behind tpm2-pkcs11. Wants root.
 set -euo pipefail
+cd "$(dirname "$0")/.."
+# The project installs without running the scripts of packages; this one is a native module that only PKCS#11 needs.
+node -e 'require("pkcs11js")' 2>/dev/null || npm rebuild --loglevel=error pkcs11js
+node -e 'require("pkcs11js")'
 NEEDED=()
 needs() { command -v "$1" >/dev/null || NEEDED+=("${@:2}"); }
 needs softhsm2-util softhsm2
