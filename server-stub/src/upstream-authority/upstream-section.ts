@@ -4,7 +4,7 @@ import type { AwsPcaSettings } from './aws-pca/aws-pca-issuer.js';
 import { parsePcaArn, ROLE_ARN } from './aws-pca/pca-arn.js';
 import type { DiskSettings } from './disk/disk-issuer.js';
 import type { Declared } from './upstream-parts.js';
-import { hostProblem } from './webhook/webhook-host.js';
+import { hostProblem } from 'spirl-agent/runtime/declared-hosts.js';
 import type { WebhookSettings } from './webhook/webhook-issuer.js';
 
 const DEFAULT_TIMEOUT_MS = 10_000;

@@ -6,7 +6,7 @@ import { exchange, NoAnswer, quotable, type HttpAnswer } from 'spirl-agent/runti
 import { REFUSED, UNREACHABLE, type CaIssuer, type IssuedChain, type IssueRequest } from '../ca-issuer.js';
 import { requestPem } from '../certificate-request.js';
 import type { ReadsFiles } from '../upstream-parts.js';
-import { hostProblem } from './webhook-host.js';
+import { hostProblem } from 'spirl-agent/runtime/declared-hosts.js';
 
 /** A chain and a few roots; an RSA certificate has some 2 kB. */
 const MAX_ANSWER_BYTES = 256 * 1024;
