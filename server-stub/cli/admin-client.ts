@@ -87,7 +87,7 @@ export class AdminClient {
 }
 
 /** `code`: the system error of connecting. */
-export function whyNoServer({ path, source }: ServerAddress, code: string): string {
+function whyNoServer({ path, source }: ServerAddress, code: string): string {
   if (code === 'EACCES' || code === 'EPERM') {
     return `this user may not open ${path}: the admin socket is for root and the server's own user.`;
   }

@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
 
 const FORMAT = 1;
@@ -64,11 +64,6 @@ export function parseClusterKey(spki: Uint8Array): KeyObject {
     // Falls through: it is told apart from no other wrong key.
   }
   throw new SpirlError('INVALID_REQUEST', 'a cluster key must be an Ed25519 public key (SubjectPublicKeyInfo, DER)');
-}
-
-/** Lower-case hex SHA-256 of the SPKI. */
-export function clusterKeyFingerprint(key: ClusterKey): string {
-  return createHash('sha256').update(key.spki).digest('hex');
 }
 
 export function encodeCluster(cluster: Cluster): object {
