@@ -2,7 +2,7 @@ import { formatDuration } from '../../src/runtime/duration.js';
 import { planFor, type Goal, type Plan } from '../fleet/plan.js';
 import { countText, timeText } from '../report/fleet-words.js';
 import { readScenario } from './simulate-command.js';
-import type { PerfTerminal } from './spirl-perf.js';
+import type { PerfTerminal } from './perf-terminal.js';
 
 export interface PlanOptions {
   readonly within: number;

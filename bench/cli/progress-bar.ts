@@ -1,4 +1,4 @@
-import type { PerfTerminal } from './spirl-perf.js';
+import type { PerfTerminal } from './perf-terminal.js';
 
 const WIDTH = 40;
 const EVERY_MS = 100;

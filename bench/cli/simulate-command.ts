@@ -4,7 +4,7 @@ import { parseScenario, type Scenario } from '../fleet/scenario.js';
 import { fleetHtml } from '../report/fleet-html.js';
 import { fleetText } from '../report/fleet-text.js';
 import { progressBar } from './progress-bar.js';
-import type { PerfTerminal } from './spirl-perf.js';
+import type { PerfTerminal } from './perf-terminal.js';
 
 export interface SimulateOptions {
   readonly seed: number;

@@ -1,21 +1,8 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../../src/runtime/duration.js';
-import type { Clock } from '../../src/runtime/clock.js';
 import { planCommand, type PlanOptions } from './plan-command.js';
+import type { PerfTerminal } from './perf-terminal.js';
 import { simulateCommand, type SimulateOptions } from './simulate-command.js';
-
-/** What the program meets of the world: handed in by main.ts, faked by tests. */
-export interface PerfTerminal {
-  readonly clock: Clock;
-  /** Names of the scenarios that come with the program. */
-  examples(): readonly string[];
-  /** Text of a file, or of an example of that name. */
-  read(file: string): string;
-  write(file: string, text: string): void;
-  out(text: string): void;
-  err(text: string): void;
-  readonly isTerminal: boolean;
-}
 
 /** Runs one command. Returns the exit code: 0, 1 (refused or failed), 2 (usage). */
 export async function runSpirlPerf(args: readonly string[], version: string, terminal: PerfTerminal): Promise<number> {

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { JWT_PATH, jwtRequest, X509_PATH } from '../load/requests.js';
 import type { WorkloadLoad } from '../load/workloads.js';
-import { Helper } from '../rig/helper.js';
+import { LoadProcess } from '../rig/load-process.js';
 import { projectRoot } from '../rig/program.js';
 import { freePort, TrustDomain, type Agent } from '../rig/trust-domain.js';
 import { cpuSeconds, memoryKib } from '../rig/usage.js';
@@ -34,7 +34,7 @@ const effort: Effort = {
 interface Sides {
   readonly own: Agent;
   readonly spire: Agent;
-  readonly load: Helper<WorkloadLoad>;
+  readonly load: LoadProcess<WorkloadLoad>;
 }
 
 type Side = 'own' | 'spire';
@@ -78,7 +78,7 @@ async function streams({ own, spire }: Sides, updates: Record<Side, () => Promis
   for (const side of ['own', 'spire'] as const) {
     effort.progress(`${count} streams of ${side}`);
     const { program, socket } = agents[side];
-    const load = new Helper<WorkloadLoad>('load/workloads.js');
+    const load = new LoadProcess<WorkloadLoad>('load/workloads.js');
     const before = memoryKib(program.pid).resident;
     await load.do('open', [socket], count);
     result[side].perStream = (memoryKib(program.pid).resident - before) / count;
@@ -107,7 +107,12 @@ function zero() {
   return { perStream: 0, wallMs: 0, cpu: 0 };
 }
 
-async function starts(domain: TrustDomain, spire: Spire, port: number, load: Helper<WorkloadLoad>): Promise<Figure[]> {
+async function starts(
+  domain: TrustDomain,
+  spire: Spire,
+  port: number,
+  load: LoadProcess<WorkloadLoad>,
+): Promise<Figure[]> {
   const times: Record<Side, number[]> = { own: [], spire: [] };
   for (let round = 1; round <= effort.rounds; round++) {
     for (const side of shuffled(['own', 'spire'] as const)) {
@@ -134,7 +139,7 @@ async function starts(domain: TrustDomain, spire: Spire, port: number, load: Hel
 const port = await freePort();
 const domain = await TrustDomain.start();
 const spire = await Spire.start(port);
-const load = new Helper<WorkloadLoad>('load/workloads.js');
+const load = new LoadProcess<WorkloadLoad>('load/workloads.js');
 try {
   const sides: Sides = { own: await domain.startAgent(), spire: await spire.startAgent(port), load };
   for (const { socket } of [sides.own, sides.spire]) {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { BareServer } from '../anchor/bare-http2.js';
 import type { LoopOptions, LoopResult, WorkloadLoad } from '../load/workloads.js';
 import { JWT_PATH, jwtRequest, X509_PATH } from '../load/requests.js';
-import { Helper } from '../rig/helper.js';
+import { LoadProcess } from '../rig/load-process.js';
 import { TrustDomain } from '../rig/trust-domain.js';
 import { cpuSeconds } from '../rig/usage.js';
 import { inRounds, ratiosOf } from '../rounds.js';
@@ -26,7 +26,7 @@ export const AT_ONCE = 32;
 
 /** One sample: a closed loop of fetches. Throws when one fails. */
 export async function sampleFetches(
-  load: Helper<WorkloadLoad>,
+  load: LoadProcess<WorkloadLoad>,
   { pid, socket }: FetchTarget,
   kind: 'x509' | 'jwt',
   inFlight: number,
@@ -58,8 +58,8 @@ type CaseName = `${'agent' | 'bare'} ${(typeof CASES)[number]['name']}`;
 
 async function measure(effort: Effort): Promise<readonly Figure[]> {
   const domain = await TrustDomain.start(effort.profiling);
-  const load = new Helper<WorkloadLoad>('load/workloads.js');
-  const bare = new Helper<BareServer>('anchor/bare-http2.js');
+  const load = new LoadProcess<WorkloadLoad>('load/workloads.js');
+  const bare = new LoadProcess<BareServer>('anchor/bare-http2.js');
   try {
     const agent = await domain.startAgent();
     const anchorSocket = join(domain.dir, 'bare.sock');

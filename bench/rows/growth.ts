@@ -1,6 +1,6 @@
 import { X509_PATH } from '../load/requests.js';
 import type { WorkloadLoad } from '../load/workloads.js';
-import { Helper } from '../rig/helper.js';
+import { LoadProcess } from '../rig/load-process.js';
 import { TrustDomain } from '../rig/trust-domain.js';
 import { spreadOf, type Effort, type Figure, type Row } from '../row.js';
 import { bundleUpdates, samplePush, type PushSample } from './push.js';
@@ -11,12 +11,12 @@ const DOUBLINGS = 3;
 /** Medians of updates to `count` streams, all on one agent that has been updated before. */
 async function medians(
   domain: TrustDomain,
-  load: Helper<WorkloadLoad>,
+  load: LoadProcess<WorkloadLoad>,
   count: number,
   rounds: number,
 ): Promise<Pick<PushSample, 'wallMs' | 'cpuSeconds'>> {
   const agent = await domain.startAgent();
-  const others = new Helper<WorkloadLoad>('load/workloads.js');
+  const others = new LoadProcess<WorkloadLoad>('load/workloads.js');
   const warm = { sockets: [agent.socket], path: X509_PATH, body: Buffer.alloc(0), inFlight: 8, ms: 1_500 } as const;
   await load.do('loop', { ...warm, connectionPer: 'call' });
   await load.do('open', [agent.socket], count);
@@ -32,7 +32,7 @@ async function medians(
 
 async function measure(effort: Effort): Promise<readonly Figure[]> {
   const domain = await TrustDomain.start(effort.profiling);
-  const load = new Helper<WorkloadLoad>('load/workloads.js');
+  const load = new LoadProcess<WorkloadLoad>('load/workloads.js');
   try {
     const smallest = effort.quick ? SMALLEST / 2 : SMALLEST;
     const counts = Array.from({ length: DOUBLINGS + 1 }, (_, doubling) => smallest * 2 ** doubling);

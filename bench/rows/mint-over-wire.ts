@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { sign, generateKeyPairSync } from 'node:crypto';
 import type { MintingAgent } from '../load/minting-agent.js';
-import { Helper } from '../rig/helper.js';
+import { LoadProcess } from '../rig/load-process.js';
 import { TrustDomain } from '../rig/trust-domain.js';
 import { cpuSeconds } from '../rig/usage.js';
 import { inRounds } from '../rounds.js';
@@ -31,7 +31,7 @@ const CASES = [
 type CaseName = (typeof CASES)[number]['name'] | 'anchor';
 
 async function sampleMints(
-  load: Helper<MintingAgent>,
+  load: LoadProcess<MintingAgent>,
   serverPid: number,
   { kind, batch }: { readonly kind: 'x509' | 'jwt'; readonly batch: number },
   ms: number,
@@ -62,7 +62,7 @@ function sampleSigning(ms: number): MintSample {
 
 async function measure(effort: Effort): Promise<readonly Figure[]> {
   const domain = await TrustDomain.start(effort.profiling);
-  const load = new Helper<MintingAgent>('load/minting-agent.js');
+  const load = new LoadProcess<MintingAgent>('load/minting-agent.js');
   try {
     await load.do('login', { ...domain.agentAccess(), stateDir: join(domain.dir, 'load') });
     const cases = Object.fromEntries([

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { BareServer } from '../anchor/bare-http2.js';
 import { X509_PATH } from '../load/requests.js';
 import type { WorkloadLoad } from '../load/workloads.js';
-import { Helper } from '../rig/helper.js';
+import { LoadProcess } from '../rig/load-process.js';
 import { TrustDomain, type Agent } from '../rig/trust-domain.js';
 import { cpuSeconds, memoryKib } from '../rig/usage.js';
 import { spreadOf, type Effort, type Figure, type Row } from '../row.js';
@@ -17,7 +17,7 @@ export interface PushSample {
 export interface Streams {
   readonly pid: number;
   readonly socket: string;
-  readonly load: Helper<WorkloadLoad>;
+  readonly load: LoadProcess<WorkloadLoad>;
   /** Starts an update of every stream. */
   readonly push: () => Promise<unknown>;
 }
@@ -27,7 +27,7 @@ const STREAMS = 5_000;
 /** Two updates: one by itself for time and CPU, and one while another caller fetches. */
 export async function samplePush(
   { pid, socket, load, push }: Streams,
-  others: Helper<WorkloadLoad>,
+  others: LoadProcess<WorkloadLoad>,
 ): Promise<PushSample> {
   await load.do('forget');
   const before = cpuSeconds(pid);
@@ -65,9 +65,12 @@ export function bundleUpdates({ admin }: TrustDomain): () => Promise<unknown> {
 
 async function measure(effort: Effort): Promise<readonly Figure[]> {
   const domain = await TrustDomain.start(effort.profiling);
-  const bare = new Helper<BareServer>('anchor/bare-http2.js');
-  const loads = [new Helper<WorkloadLoad>('load/workloads.js'), new Helper<WorkloadLoad>('load/workloads.js')] as const;
-  const others = new Helper<WorkloadLoad>('load/workloads.js');
+  const bare = new LoadProcess<BareServer>('anchor/bare-http2.js');
+  const loads = [
+    new LoadProcess<WorkloadLoad>('load/workloads.js'),
+    new LoadProcess<WorkloadLoad>('load/workloads.js'),
+  ] as const;
+  const others = new LoadProcess<WorkloadLoad>('load/workloads.js');
   try {
     const count = effort.quick ? 1_000 : STREAMS;
     const agent = await domain.startAgent();
@@ -95,9 +98,9 @@ async function measure(effort: Effort): Promise<readonly Figure[]> {
 function streamsOf(
   domain: TrustDomain,
   agent: Agent,
-  bare: Helper<BareServer>,
+  bare: LoadProcess<BareServer>,
   anchorSocket: string,
-  loads: readonly [Helper<WorkloadLoad>, Helper<WorkloadLoad>],
+  loads: readonly [LoadProcess<WorkloadLoad>, LoadProcess<WorkloadLoad>],
 ): Record<'agent' | 'bare', Streams> {
   return {
     agent: { pid: agent.program.pid, socket: agent.socket, load: loads[0], push: bundleUpdates(domain) },

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { X509_PATH } from '../load/requests.js';
 import type { WorkloadLoad } from '../load/workloads.js';
-import { Helper } from '../rig/helper.js';
+import { LoadProcess } from '../rig/load-process.js';
 import { manyUsers } from '../rig/many-users.js';
 import { projectRoot } from '../rig/program.js';
 import { TrustDomain } from '../rig/trust-domain.js';
@@ -27,7 +27,7 @@ async function runProgram(source: string): Promise<number> {
 const wallNow = (): number => performance.timeOrigin + performance.now();
 
 /** Milliseconds from exec of a new agent, which has to log in first, to its first SVID. */
-async function firstSvid(domain: TrustDomain, load: Helper<WorkloadLoad>): Promise<number> {
+async function firstSvid(domain: TrustDomain, load: LoadProcess<WorkloadLoad>): Promise<number> {
   const startedAt = wallNow();
   const agent = domain.launchAgent();
   const servedAt = await load.do('untilServed', agent.socket, POLL_MS);
@@ -38,7 +38,7 @@ async function firstSvid(domain: TrustDomain, load: Helper<WorkloadLoad>): Promi
 /** Milliseconds until each of many users, who ask at once, has its first SVID; median of new ones that ask one by one. */
 async function manyServed(
   domain: TrustDomain,
-  load: Helper<WorkloadLoad>,
+  load: LoadProcess<WorkloadLoad>,
   count: number,
 ): Promise<{ all: number; coldP50: number }> {
   const agent = await domain.startAgent();
@@ -64,7 +64,7 @@ async function manyServed(
 const COLD = 40;
 
 /** Milliseconds from the call that changes the policy to the new SVID on an open stream. */
-async function policyServed(domain: TrustDomain, load: Helper<WorkloadLoad>, rounds: number): Promise<number[]> {
+async function policyServed(domain: TrustDomain, load: LoadProcess<WorkloadLoad>, rounds: number): Promise<number[]> {
   const agent = await domain.startAgent();
   await load.do('open', [agent.socket], 1);
   const times: number[] = [];
@@ -85,7 +85,7 @@ async function policyServed(domain: TrustDomain, load: Helper<WorkloadLoad>, rou
 
 async function measure(effort: Effort): Promise<readonly Figure[]> {
   const domain = await TrustDomain.start(effort.profiling);
-  const load = new Helper<WorkloadLoad>('load/workloads.js');
+  const load = new LoadProcess<WorkloadLoad>('load/workloads.js');
   try {
     const cases = {
       empty: () => runProgram(EMPTY),

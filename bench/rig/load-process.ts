@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 /** A separate process of the benchmark that does what it is told, one command at a time or several at once. */
-export class Helper<Commands extends Record<keyof Commands, (...args: never[]) => unknown>> {
+export class LoadProcess<Commands extends Record<keyof Commands, (...args: never[]) => unknown>> {
   readonly #child: ChildProcess;
   readonly #pending = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   #count = 0;
