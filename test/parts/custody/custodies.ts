@@ -7,7 +7,8 @@ import { makeTlsIdentity } from '../../fakes/tls-identity.js';
 import { CLIENT_SECRET, startAzureKeyService } from '../azure/azure-key-service.js';
 import { freePort, startPart, type Part } from '../part-process.js';
 import type { CustodyName } from './cells.js';
-import { FaultProxy } from './fault-proxy.js';
+import type { FaultName } from './fault-table.js';
+import { FaultProxy, type Fault } from './fault-proxy.js';
 import type { Cleanup, Lab, Provided } from './lab.js';
 import { SoftToken } from './soft-token.js';
 
@@ -18,6 +19,8 @@ const VAULT = 'https://my-vault.vault.azure.net';
 /** A provider, with what stands between it and the server where something does. */
 export interface CustodyProvided extends Provided {
   readonly proxy?: FaultProxy;
+  /** Makes the service fail so; undefined: it is well. Absent: it only comes and goes. */
+  spoil?(fault: Exclude<FaultName, 'away'> | undefined): Promise<void>;
 }
 
 /** Starts the real service of a custody. */
@@ -31,7 +34,33 @@ async function proxyBefore(url: string, cleanup: Cleanup, tls?: { cert: string; 
   return proxy;
 }
 
-const throughProxy = (proxy: FaultProxy) => ({ proxy, down: () => proxy.down(), up: () => proxy.up() });
+const throughProxy = (proxy: FaultProxy) => ({
+  ...spoiling(proxy, AWS_THROTTLES),
+  down: () => proxy.down(),
+  up: () => proxy.up(),
+});
+
+const AWS_THROTTLES = {
+  status: 400,
+  body: JSON.stringify({ __type: 'ThrottlingException', message: 'Rate exceeded' }),
+};
+
+/** The faults of the table as a proxy makes them; `throttles`: how such a service says that it is too much. */
+function spoiling(proxy: FaultProxy, throttles: { readonly status: number; readonly body: string }) {
+  const faults: Readonly<Record<Exclude<FaultName, 'away'>, Fault>> = {
+    slow: { kind: 'latency', ms: 300 },
+    reset: { kind: 'reset' },
+    throttled: { kind: 'answer', ...throttles, times: 2 },
+    failing: { kind: 'answer', status: 500, body: '{"error":"internal"}' },
+    truncated: { kind: 'truncated' },
+    garbage: { kind: 'garbage' },
+  };
+  const spoil = (fault: Exclude<FaultName, 'away'> | undefined): Promise<void> => {
+    proxy.spoil(fault && faults[fault]);
+    return Promise.resolve();
+  };
+  return { proxy, spoil };
+}
 
 async function awsWrapping({ moto, awsEnv }: Lab, cleanup: Cleanup): Promise<CustodyProvided> {
   const credentials = { accessKeyId: 'setup', secretAccessKey: 'setup' };
@@ -48,7 +77,18 @@ async function azure({ secrets }: Lab, cleanup: Cleanup) {
   secrets.know('the Azure client secret', CLIENT_SECRET.AZURE_CLIENT_SECRET);
   const env = { ...service.env, ...CLIENT_SECRET };
   const reach = { down: () => service.fail({ unreachable: ['*'] }), up: () => service.fail({}) };
-  return { service, env, ...reach };
+  const faults = {
+    slow: { delayMs: 300 },
+    throttled: { status: 429, times: 2, retryAfter: 1 },
+    failing: { status: 500 },
+    garbage: { garbage: true },
+  };
+  const spoil = (fault: Exclude<FaultName, 'away'> | undefined): Promise<void> => {
+    if (fault === 'reset' || fault === 'truncated')
+      return Promise.reject(new Error(`${fault} is not among its faults`));
+    return service.fail(fault === undefined ? {} : faults[fault]);
+  };
+  return { service, env, spoil, ...reach };
 }
 
 async function azureWrapping(lab: Lab, cleanup: Cleanup): Promise<CustodyProvided> {
@@ -64,8 +104,8 @@ async function awsKms({ moto, awsEnv }: Lab, cleanup: Cleanup): Promise<CustodyP
 }
 
 async function azureKeyVault(lab: Lab, cleanup: Cleanup): Promise<CustodyProvided> {
-  const { env, down, up } = await azure(lab, cleanup);
-  return { ...{ env, down, up }, settings: {}, extension: { azureKeyVault: { vaultURL: `${VAULT}/` } } };
+  const { env, down, up, spoil } = await azure(lab, cleanup);
+  return { ...{ env, down, up, spoil }, settings: {}, extension: { azureKeyVault: { vaultURL: `${VAULT}/` } } };
 }
 
 async function pkcs11({ secrets }: Lab, cleanup: Cleanup): Promise<CustodyProvided> {
@@ -123,7 +163,8 @@ async function webhook({ secrets }: Lab, cleanup: Cleanup): Promise<CustodyProvi
     settings: { extensions: { webhookHosts: [host], secretDirectories: [folder] } },
     env: {},
     extension: { webhook: { webhookURL: proxy.url, caCertPath, bearerTokenPath, timeout: '5s' } },
-    ...{ proxy, up, down },
+    ...spoiling(proxy, { status: 429, body: '{"error":"too many"}' }),
+    ...{ up, down },
   };
 }
 

@@ -99,13 +99,19 @@ export class FaultProxy {
     this.#calls++;
     const fault = this.#left > 0 ? this.#fault : undefined;
     if (fault !== undefined) this.#left--;
-    if (fault?.kind === 'reset') return void incoming.socket.resetAndDestroy();
+    if (fault?.kind === 'reset') { this.#reset(incoming.socket); return; }
     if (fault?.kind === 'answer') {
       answer.writeHead(fault.status, { 'content-type': 'application/json', ...fault.headers });
       return void answer.end(fault.body);
     }
     if (fault?.kind === 'latency') await delay(fault.ms);
     this.#pass(incoming, answer, fault);
+  }
+
+  /** Under TLS only an end without its farewell can be had. */
+  #reset(socket: Socket): void {
+    if (this.#tls === undefined) socket.resetAndDestroy();
+    else socket.destroy();
   }
 
   #pass(incoming: IncomingMessage, answer: ServerResponse, fault: Fault | undefined): void {
