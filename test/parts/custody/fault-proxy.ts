@@ -99,7 +99,10 @@ export class FaultProxy {
     this.#calls++;
     const fault = this.#left > 0 ? this.#fault : undefined;
     if (fault !== undefined) this.#left--;
-    if (fault?.kind === 'reset') { this.#reset(incoming.socket); return; }
+    if (fault?.kind === 'reset') {
+      this.#reset(incoming.socket);
+      return;
+    }
     if (fault?.kind === 'answer') {
       answer.writeHead(fault.status, { 'content-type': 'application/json', ...fault.headers });
       return void answer.end(fault.body);
