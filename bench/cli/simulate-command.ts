@@ -16,7 +16,7 @@ export interface SimulateOptions {
 export function simulateCommand(terminal: PerfTerminal, file: string, options: SimulateOptions): void {
   const scenario = readScenario(terminal, file, options.set);
   const bar = progressBar(terminal);
-  const foresight = foresee(scenario, options.seed, { progress: bar.show });
+  const foresight = foresee(scenario, options.seed, { progress: (part) => bar.show(part) });
   bar.clear();
   if (options.html !== undefined) terminal.write(options.html, fleetHtml(foresight));
   terminal.out(options.output === 'json' ? `${JSON.stringify(foresight, undefined, 2)}\n` : fleetText(foresight));

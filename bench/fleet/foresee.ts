@@ -7,6 +7,8 @@ import { simulate, type Observer } from './simulation.js';
 export interface RemoveAdvice {
   /** Shortest wait after which no X.509-SVID of the old keyset is held any more; undefined: not within the horizon. */
   readonly x509WaitMs: number | undefined;
+  /** If it was not seen: the wait that follows from the pace of the last minute; undefined: there was no progress. */
+  readonly atThisPaceMs: number | undefined;
   /** Agents too old for a taint set that wait: it follows from their ordinary renewals. */
   readonly becauseOfTooOld: boolean;
   /** From then on no JWT-SVID that was issued before `activate` is valid any more. */
@@ -54,10 +56,18 @@ function adviceOf(scenario: Scenario, report: FleetReport, seed: number, observe
   const doneMs = aware > 0 ? undefined : (wave.tooOldDoneMs ?? wave.t100Ms ?? 0);
   return {
     x509WaitMs: doneMs === undefined ? undefined : Math.max(0, doneMs - published),
+    atThisPaceMs: paceOf(undisturbed, taint.returnedAt),
     becauseOfTooOld: wave.remainingTooOld > 0,
     jwtWaitMs: Math.max(0, activate.committedAt + scenario.svids.jwtTTL - taint.returnedAt),
     asked,
   };
+}
+
+function paceOf({ curves, lastedMs }: FleetReport, taintReturnedAt: number): number | undefined {
+  const steps = Math.max(1, Math.round(60_000 / curves.stepMs));
+  const [before, now] = [curves.onOld.at(-1 - steps), curves.onOld.at(-1)];
+  if (typeof before !== 'number' || typeof now !== 'number' || before <= now) return undefined;
+  return lastedMs - taintReturnedAt + (now * steps * curves.stepMs) / (before - now);
 }
 
 function withoutRemove(scenario: Scenario): Scenario {

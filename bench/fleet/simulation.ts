@@ -109,12 +109,11 @@ class Simulation {
     this.#begin();
     const handle = (now: number, kind: number, value: number): void => this.#handle(now, kind, value);
     let more = true;
-    let endedAt = 0;
-    while (more && this.#doneAt === undefined) {
-      for (let i = 0; more && i < EVENTS_PER_LOOK && this.#doneAt === undefined; i++) more = this.#events.next(handle);
+    while (more && !this.#isOver) {
+      for (let i = 0; more && i < EVENTS_PER_LOOK && !this.#isOver; i++) more = this.#events.next(handle);
       this.#observer.progress?.(this.#now / this.#scenario.horizon);
     }
-    endedAt = this.#doneAt ?? this.#scenario.horizon;
+    const endedAt = this.#doneAt ?? this.#scenario.horizon;
     this.#watch.end(endedAt);
     return {
       ...{ scenario: this.#scenario, seed: this.#seed, endedAt, finished: this.#doneAt !== undefined },
@@ -124,6 +123,10 @@ class Simulation {
   }
 
   #now = 0;
+
+  get #isOver(): boolean {
+    return this.#doneAt !== undefined;
+  }
 
   #makeServers(): ServerModel {
     const recorder = this.#recorder;
@@ -154,17 +157,17 @@ class Simulation {
   ): AgentModel {
     const { agents } = this.#scenario;
     const rule = agents.rule === 'spire' ? spireRule(this.#seed) : gatedRule(agents.renewalsPerSecond);
-    const { started } = this.#observer;
+    const observer = this.#observer;
     return new AgentModel(
       this.#scenario,
       { ...parts, rule },
       {
         send: (message, now) => this.#send(message, now),
         replacing: (svid, agent, keyset, now) => this.#replacing(svid, agent, keyset, now),
-        ...(started !== undefined && {
+        ...(observer.started !== undefined && {
           started: (svid: number, agent: number, now: number): void => {
             const forced = this.#fleet.keyset[svid] === OLD ? (this.#fleet.forcedAt[agent] ?? Infinity) : Infinity;
-            started(svid, agent, now, forced);
+            observer.started?.(svid, agent, now, forced);
           },
         }),
       },
@@ -206,30 +209,54 @@ class Simulation {
     this.#handled++;
     this.#giveUpLate(now);
     switch (kind) {
-      case kinds.WAKE:
-        return this.#agents.woken(value, now);
-      case kinds.ARRIVE:
-        return this.#arrive(value, now);
-      case kinds.SERVED:
-        return this.#servers.served(value, now);
-      case kinds.SIGNED:
-        return this.#signed(value, now);
-      case kinds.ANSWER:
-        return this.#answer(value, now);
-      case kinds.TRUST:
-        return this.#takeTrust(value, now);
-      case kinds.CONNECT:
-        return this.#connect(value, now);
-      case kinds.RESTART:
-        return this.#restart(value, now);
-      case kinds.SECOND:
-        return this.#second(value, now);
-      case kinds.STEP:
-        return this.#step(now);
-      case kinds.SCRIPT:
-        return this.#turn(value, now);
-      case kinds.PASS_BY:
-        return this.#passBy(now);
+      case kinds.WAKE: {
+        this.#agents.woken(value, now);
+        return;
+      }
+      case kinds.ARRIVE: {
+        this.#arrive(value, now);
+        return;
+      }
+      case kinds.SERVED: {
+        this.#servers.served(value, now);
+        return;
+      }
+      case kinds.SIGNED: {
+        this.#signed(value, now);
+        return;
+      }
+      case kinds.ANSWER: {
+        this.#answer(value, now);
+        return;
+      }
+      case kinds.TRUST: {
+        this.#takeTrust(value, now);
+        return;
+      }
+      case kinds.CONNECT: {
+        this.#connect(value, now);
+        return;
+      }
+      case kinds.RESTART: {
+        this.#restart(value, now);
+        return;
+      }
+      case kinds.SECOND: {
+        this.#second(value, now);
+        return;
+      }
+      case kinds.STEP: {
+        this.#step(now);
+        return;
+      }
+      case kinds.SCRIPT: {
+        this.#turn(value, now);
+        return;
+      }
+      case kinds.PASS_BY: {
+        this.#passBy(now);
+        return;
+      }
     }
   }
 
@@ -376,20 +403,36 @@ class Simulation {
       case 'lose replica':
         this.#servers.lose(turn.replica, now);
         this.#network.replicasChanged();
-        return this.#network.replicaLost(turn.replica, now);
+        {
+          this.#network.replicaLost(turn.replica, now);
+          return;
+        }
       case 'return replica':
         this.#servers.return(turn.replica);
-        return this.#network.replicasChanged();
-      case 'quota':
-        return this.#keyManager.setQuota(turn.perSecond, now);
-      case 'key manager away':
-        return this.#keyManager.setAway(true);
-      case 'key manager back':
-        return this.#keyManager.setAway(false);
-      case 'cut zone':
-        return this.#network.cut(turn.zone, now);
-      case 'heal zone':
-        return this.#network.heal(turn.zone, now);
+        {
+          this.#network.replicasChanged();
+          return;
+        }
+      case 'quota': {
+        this.#keyManager.setQuota(turn.perSecond, now);
+        return;
+      }
+      case 'key manager away': {
+        this.#keyManager.setAway(true);
+        return;
+      }
+      case 'key manager back': {
+        this.#keyManager.setAway(false);
+        return;
+      }
+      case 'cut zone': {
+        this.#network.cut(turn.zone, now);
+        return;
+      }
+      case 'heal zone': {
+        this.#network.heal(turn.zone, now);
+        return;
+      }
       case 'restart agents':
         for (let agent = 0; agent < this.#fleet.agents; agent++) {
           if (this.#random.next() >= turn.share) continue;

@@ -23,12 +23,14 @@ function rotationVerdicts({ report }: Foresight): readonly Verdict[] {
 
 function removeVerdicts({ remove, report }: Foresight): readonly Verdict[] {
   if (remove === undefined) return [];
-  const { asked, x509WaitMs, becauseOfTooOld, jwtWaitMs } = remove;
+  const { asked, x509WaitMs, becauseOfTooOld, jwtWaitMs, atThisPaceMs } = remove;
   const rounded = x509WaitMs === undefined ? undefined : Math.ceil(x509WaitMs / 1000) * 1000;
   const why = becauseOfTooOld ? ' (agents too old to know a taint renew in their own time)' : '';
+  const pace =
+    atThisPaceMs === undefined ? 'and there is no progress' : `at this pace about ${timeText(atThisPaceMs)} are needed`;
   const earliest =
     rounded === undefined
-      ? `after ${timeText(report.lastedMs)} SVIDs of the old keyset are still held: no safe moment was seen`
+      ? `after ${timeText(report.lastedMs)} SVIDs of the old keyset are still held: ${pace}`
       : `the last one is replaced ${timeText(rounded)} after taint has returned${why}`;
   const verdicts: Verdict[] = [];
   if (asked === undefined) {
