@@ -59,7 +59,10 @@ export class InjectedServer {
 
   /** Lets calls end for `graceMs`, then destroys what is left. Stop accepting before calling this. */
   async shutdown(graceMs: number, clock: Clock = systemClock): Promise<void> {
-    const ended = new Promise<void>((resolve) => this.grpc.tryShutdown(() => resolve()));
+    // grpc-js does not wait for connections that are closing already: those above their age, and from Node 24 on all of
+    // them, because there the HTTP/2 server's own close() begins it. Each ends its socket after the last call on it.
+    const closed = [...this.#sockets].map((socket) => new Promise<void>((resolve) => socket.once('close', resolve)));
+    const ended = Promise.all([new Promise<void>((resolve) => this.grpc.tryShutdown(() => resolve())), ...closed]);
     const done = new AbortController();
     const grace = clock.sleep(graceMs, done.signal).then(
       () => {

@@ -3,8 +3,10 @@ import { createServer, type AddressInfo, type Socket } from 'node:net';
 import {
   credentials,
   ServerCredentials,
+  connectivityState,
   makeGenericClientConstructor,
   status,
+  type ChannelOptions,
   type ClientDuplexStream,
   type ClientReadableStream,
   type ServiceDefinition,
@@ -36,6 +38,7 @@ interface Client {
   ask(request: string, done: Done): void;
   watch(request: string): ClientReadableStream<string>;
   talk(): ClientDuplexStream<string, string>;
+  getChannel(): { getConnectivityState(connect: boolean): connectivityState };
   close(): void;
 }
 
@@ -46,11 +49,11 @@ interface Handlers {
 }
 
 /** A server whose connections are told who they are by their order. */
-async function stage(t: ExecutionContext, handlers: Handlers) {
+async function stage(t: ExecutionContext, handlers: Handlers, channelOptions: ChannelOptions = {}) {
   const unexpected: unknown[] = [];
   const onUnexpected = (error: unknown): void => void unexpected.push(error);
   const never = (): Promise<never> => Promise.reject(new Error('not expected'));
-  const server = new InjectedServer();
+  const server = new InjectedServer({ channelOptions });
   const methods = {
     ask: unary(handlers.ask ?? never, onUnexpected),
     watch: serverStream<string, string>((request, stream, context) => {
@@ -249,6 +252,22 @@ test('shutdown lets calls end within the grace time and destroys the others', as
   t.is((await stuck).code, status.UNAVAILABLE);
   while (server.connections > 0) await new Promise((resolve) => setImmediate(resolve));
   t.is(server.connections, 0);
+});
+
+test('shutdown also lets calls end whose connection is closing already', async (t) => {
+  let finish = (): void => {};
+  const answer = () => new Promise<string>((resolve) => (finish = () => resolve('done')));
+  const { client, shutdown } = await stage(t, { ask: answer }, { 'grpc.max_connection_age_ms': 50 });
+  const caller = client();
+  const slow = ask(caller, 'slow');
+  const ready = (): boolean => caller.getChannel().getConnectivityState(false) === connectivityState.READY;
+  while (!ready()) await new Promise((resolve) => setImmediate(resolve));
+  // Told that its connection is too old, the client leaves it to the call that is under way.
+  while (ready()) await new Promise((resolve) => setTimeout(resolve, 5));
+  const down = shutdown(5_000);
+  finish();
+  t.is((await slow).answer, 'done');
+  await down;
 });
 
 test('a connection that died before it was injected leaves nothing behind', async (t) => {
