@@ -1,14 +1,13 @@
-import { replaceSlashes } from './hpack-huffman.js';
+import { REPLACEMENTS, replaceCoded } from './hpack-huffman.js';
 
 /** Index of `:authority` in HPACK's static table (RFC 7541, appendix A). */
 const AUTHORITY = 1;
-const SLASH = 0x2f;
-const HYPHEN = 0x2d;
 
 /**
- * Replaces each `/` by `-` in the value of `:authority`, in place. Both are as long in plain text as in HPACK's Huffman code,
- * so the length of the block and the dynamic tables of both ends stay in step. `block` is a whole header block (RFC 7541,
- * section 6); from the first byte that makes no sense on it is left alone, for the HTTP/2 library to judge.
+ * Replaces each `/` by `-` and each `@` by `~` in the value of `:authority`, in place. Both of a pair are as long in plain
+ * text as in HPACK's Huffman code, so the length of the block and the dynamic tables of both ends stay in step. `block` is a
+ * whole header block (RFC 7541, section 6); from the first byte that makes no sense on it is left alone, for the HTTP/2
+ * library to judge.
  */
 export function repairAuthority(block: Buffer): void {
   let at = 0;
@@ -42,12 +41,10 @@ interface HpackString {
 
 function repairValue(value: HpackString): void {
   if (value.huffman) {
-    replaceSlashes(value.bytes);
+    replaceCoded(value.bytes);
     return;
   }
-  for (let at = 0; at < value.bytes.length; at++) {
-    if (value.bytes[at] === SLASH) value.bytes[at] = HYPHEN;
-  }
+  for (const [at, octet] of value.bytes.entries()) value.bytes[at] = REPLACEMENTS.get(octet) ?? octet;
 }
 
 /** RFC 7541, 5.1. Larger integers than a block can hold make no sense here. */

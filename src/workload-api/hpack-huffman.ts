@@ -10,30 +10,32 @@ const PRINTABLE = [
 const NUL_BITS = 13;
 const MAX_BITS = 15;
 const SPACE = 0x20;
-const SLASH = 0x2f;
-/** `-` in 6 bits, as many as `/` has. */
-const HYPHEN_CODE = 0b010110;
-const HYPHEN_BITS = 6;
+/** Characters that an HTTP/2 library may refuse in `:authority`, each with an acceptable one whose code is as long. */
+export const REPLACEMENTS: ReadonlyMap<number, number> = new Map([
+  [0x2f, 0x2d], // `/` and `-`
+  [0x40, 0x7e], // `@` and `~`: no user may stand in an authority (RFC 9113, 8.3.1)
+]);
 
-/** Replaces each `/` by `-` in a Huffman-coded string, in place; stops at a character outside of printable ASCII. */
-export function replaceSlashes(coded: Buffer): void {
+/** Makes the replacements in a Huffman-coded string, in place; stops at a character outside of printable ASCII. */
+export function replaceCoded(coded: Buffer): void {
   let code = 0;
   let bits = 0;
   for (let at = 0; at < coded.length * 8; at++) {
     code = (code << 1) | (((coded[at >> 3] ?? 0) >> (7 - (at & 7))) & 1);
     bits += 1;
     const symbol = SYMBOLS.get(keyOf(bits, code));
-    if (symbol === SLASH) writeHyphen(coded, at + 1 - HYPHEN_BITS);
+    const other = symbol === undefined ? undefined : REPLACEMENT_CODES.get(symbol);
+    if (other !== undefined) write(coded, at + 1 - bits, other, bits);
     if (symbol !== undefined) code = bits = 0;
     else if (bits > MAX_BITS) return;
   }
 }
 
-function writeHyphen(coded: Buffer, from: number): void {
-  for (let bit = 0; bit < HYPHEN_BITS; bit++) {
+function write(coded: Buffer, from: number, code: number, bits: number): void {
+  for (let bit = 0; bit < bits; bit++) {
     const at = from + bit;
     const mask = 1 << (7 - (at & 7));
-    const one = (HYPHEN_CODE >> (HYPHEN_BITS - 1 - bit)) & 1;
+    const one = (code >> (bits - 1 - bit)) & 1;
     const byte = coded[at >> 3] ?? 0;
     coded[at >> 3] = one === 1 ? byte | mask : byte & ~mask;
   }
@@ -41,6 +43,13 @@ function writeHyphen(coded: Buffer, from: number): void {
 
 /** Code (with its length) to octet. */
 const SYMBOLS: ReadonlyMap<number, number> = canonicalCodes();
+/** Octet to the code of what it is replaced by. */
+const REPLACEMENT_CODES: ReadonlyMap<number, number> = replacementCodes();
+
+function replacementCodes(): Map<number, number> {
+  const codes = new Map([...SYMBOLS].map(([key, symbol]) => [symbol, key & 0xffff]));
+  return new Map([...REPLACEMENTS].map(([from, to]) => [from, codes.get(to) ?? 0]));
+}
 
 function canonicalCodes(): Map<number, number> {
   const symbols = PRINTABLE.map((bits, index) => ({ symbol: SPACE + index, bits }));

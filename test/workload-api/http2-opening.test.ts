@@ -17,7 +17,8 @@ import {
 } from './raw-http2.js';
 import { Stage } from './stage.js';
 
-const PATH = '/run/agent/agent.sock';
+const PATH = '/run/agent@1/agent.sock';
+const REPAIRED_PATH = '-run-agent~1-agent.sock';
 const HEADERS = 1;
 const END_HEADERS = 4;
 const isReset = ({ type }: { type: number }): boolean => type === 3;
@@ -74,16 +75,19 @@ const AUTHORITIES = [
   'localhost',
   '/ABCDEFGHIJKLMNOPQRSTUVWXYZ/abcdefghijklmnopqrstuvwxyz',
   '/%7C%5C/x',
+  '/run/agent@2/agent.sock',
+  'user@host',
 ];
 for (const authority of AUTHORITIES) {
-  test(`Huffman-coded ${authority}: each / becomes -, nothing else changes`, async (t) => {
+  test(`Huffman-coded ${authority}: each / becomes -, each @ becomes ~, nothing else changes`, async (t) => {
     const block = await blockOf(authority);
     const repaired = Buffer.from(block);
     repairAuthority(repaired);
     t.is(repaired.length, block.length);
-    t.is(await authorityIn(repaired), authority.replaceAll('/', '-'));
+    t.is(await authorityIn(repaired), authority.replaceAll('/', '-').replaceAll('@', '~'));
     if (authority.includes('/')) t.is(await authorityIn(block), undefined);
-    else t.deepEqual(repaired, block);
+    // With an `@` it depends on the HTTP/2 library's age.
+    else if (!authority.includes('@')) t.deepEqual(repaired, block);
   });
 }
 
@@ -94,7 +98,7 @@ test('a plain value is repaired, wherever the field stands and whichever literal
     const block = requestBlock(literal);
     const [was, repaired] = [block.toString('latin1'), Buffer.from(block)];
     repairAuthority(repaired);
-    t.is(repaired.toString('latin1'), was.replace(PATH, '-run-agent-agent.sock'));
+    t.is(repaired.toString('latin1'), was.replace(PATH, REPAIRED_PATH));
   }
 });
 
@@ -123,7 +127,7 @@ test('no block of bytes makes the walker fail or touch a path that is not :autho
 });
 
 const REQUEST = frame(HEADERS, END_HEADERS, 1, requestBlock(indexedName(1, plainString(PATH))));
-const REPAIRED = frame(HEADERS, END_HEADERS, 1, requestBlock(indexedName(1, plainString(PATH.replaceAll('/', '-')))));
+const REPAIRED = frame(HEADERS, END_HEADERS, 1, requestBlock(indexedName(1, plainString(REPAIRED_PATH))));
 const DATA = frame(0, 1, 1, EMPTY_MESSAGE);
 const PING = frame(6, 0, 0, Buffer.from('12345678'));
 const PONG = frame(6, 1, 0, Buffer.from('12345678'));
@@ -167,8 +171,8 @@ for (const size of [1, 7, Infinity]) {
 
 test('a block in CONTINUATION frames, with padding and priority, is repaired across its parts', (t) => {
   const block = requestBlock(indexedName(1, plainString(PATH)));
-  const want = requestBlock(indexedName(1, plainString(PATH.replaceAll('/', '-'))));
-  const middle = block.indexOf('agent/');
+  const want = requestBlock(indexedName(1, plainString(REPAIRED_PATH)));
+  const middle = block.indexOf('agent@');
   const split = (whole: Buffer): Buffer => {
     const head = Buffer.concat([Buffer.from([3, 0, 0, 0, 0, 16]), whole.subarray(0, middle), Buffer.alloc(3)]);
     return Buffer.concat([
