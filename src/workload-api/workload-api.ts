@@ -24,6 +24,10 @@ export interface WorkloadApiLimits {
   /** Open calls, streams included. */
   readonly streamsPerUid: number;
   readonly attestationsPerUid: number;
+  /**
+   * Clients are told of it, and their calls above it wait. A place is free again one turn of the event loop after its call was
+   * cancelled: from Node 24 on a call that arrives together with the cancellation ends RESOURCE_EXHAUSTED.
+   */
   readonly streamsPerConnection: number;
   /** How long a connection may take to become an HTTP/2 connection with a first request. */
   readonly openingMs: number;
