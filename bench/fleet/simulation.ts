@@ -108,11 +108,7 @@ class Simulation {
   run(): Outcome {
     this.#begin();
     const handle = (now: number, kind: number, value: number): void => this.#handle(now, kind, value);
-    let more = true;
-    while (more && !this.#isOver) {
-      for (let i = 0; more && i < EVENTS_PER_LOOK && !this.#isOver; i++) more = this.#events.next(handle);
-      this.#observer.progress?.(this.#now / this.#scenario.horizon);
-    }
+    while (!this.#isOver && this.#handleSome(handle)) this.#observer.progress?.(this.#now / this.#scenario.horizon);
     const endedAt = this.#doneAt ?? this.#scenario.horizon;
     this.#watch.end(endedAt);
     return {
@@ -120,6 +116,12 @@ class Simulation {
       ...{ events: this.#handled, fleet: this.#fleet, recorder: this.#recorder },
       ...{ rotation: this.#rotation, keyManager: this.#keyManager },
     };
+  }
+
+  /** False: there are no more events. */
+  #handleSome(handle: (now: number, kind: number, value: number) => void): boolean {
+    for (let i = 0; i < EVENTS_PER_LOOK && !this.#isOver; i++) if (!this.#events.next(handle)) return false;
+    return true;
   }
 
   #now = 0;

@@ -67,11 +67,11 @@ function loadVerdicts({ report, replicasNeeded }: Foresight): readonly Verdict[]
   const { servers, load, unanswered, keyManager, firsts, holes } = report;
   const verdicts: Verdict[] = [];
   if (replicasNeeded > servers.replicas) {
-    const sentence = `The peak wants ${replicasNeeded} replicas, there are ${servers.replicas}: the wave is as fast as the servers are.`;
+    const sentence = `The peak wants ${replicasNeeded} replicas, there are ${servers.replicas}.`;
     verdicts.push({ state: 'warning', sentence });
   }
   if (keyManager !== undefined && keyManager.throttled > 0) {
-    const sentence = `The key manager refused ${countText(keyManager.throttled)} calls beyond its quota; they were repeated.`;
+    const sentence = `The key manager’s quota is the limit: it refused ${countText(keyManager.throttled)} calls, which were repeated.`;
     verdicts.push({ state: 'warning', sentence });
   }
   if (unanswered.timedOut + unanswered.shed > 0) {
