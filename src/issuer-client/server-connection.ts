@@ -16,6 +16,8 @@ const CHANNEL_OPTIONS: ChannelOptions = {
   'grpc.keepalive_permit_without_calls': 1,
   'grpc.max_receive_message_length': 32 * 1024 * 1024,
   'grpc.use_local_subchannel_pool': 1,
+  // A proxy meant for the web has no business between an agent and its server.
+  'grpc.enable_http_proxy': 0,
   'grpc.service_config_disable_resolution': 1,
   'grpc.initial_reconnect_backoff_ms': 1_000,
   'grpc.max_reconnect_backoff_ms': 5_000,

@@ -21,6 +21,7 @@ export interface Program {
 /** Reads the command line, runs the program, and ends the process: 0 done, 1 failed, 2 wrong usage. */
 export async function runProgram({ name, description, version, run }: Program, of: EndingProcess): Promise<never> {
   const program = new Command(name).description(description).version(version);
+  program.configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, 'Error:')) });
   program
     .command('run')
     .description('runs in the foreground until SIGINT or SIGTERM')

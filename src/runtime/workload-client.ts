@@ -59,6 +59,7 @@ export class WorkloadClient {
       'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
       // Two clients of one process must not share a connection: each is a caller of its own.
       'grpc.use_local_subchannel_pool': 1,
+      'grpc.enable_http_proxy': 0,
     });
   }
 

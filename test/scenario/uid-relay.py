@@ -52,7 +52,10 @@ def main() -> None:
     listeners = []
     for uid in range(first, first + count):
         listener = socket.socket(socket.AF_UNIX)
-        listener.bind(os.path.join(folder, f"{uid}.sock"))
+        path = os.path.join(folder, f"{uid}.sock")
+        if os.path.exists(path):
+            os.unlink(path)
+        listener.bind(path)
         listener.listen(64)
         listeners.append(listener)
     for uid, listener in zip(range(first, first + count), listeners):

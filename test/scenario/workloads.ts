@@ -108,9 +108,8 @@ export interface Users {
 }
 
 /** Makes `count` local users' ways to the agent; they have no names, so the path template must read `linux.user.id`. */
-export async function manyUsers(agentSocket: string, dir: string, count: number): Promise<Users> {
+export async function manyUsers(agentSocket: string, dir: string, count: number, firstUid = 30_000): Promise<Users> {
   if (process.getuid?.() !== 0) throw new Error('this suite needs root: it acts as many users');
-  const firstUid = 30_000;
   const folder = join(dir, 'users');
   await mkdir(folder, { recursive: true });
   const relay: ChildProcess = spawn(

@@ -120,6 +120,7 @@ async function loadOrExtend(options: SessionCaOptions, signal: AbortSignal): Pro
   for (let attempt = 1; ; attempt++) {
     const now = clock.now();
     const record = await store.read(RECORD);
+    if (record === undefined) await refuseWhereAgentsAreKnown(store);
     const stored = record === undefined ? [] : await openRecord(options, record.value, signal);
     const living = livingAuthorities(stored, now);
     if (!successorIsDue(living, now)) return living;
@@ -132,6 +133,16 @@ async function loadOrExtend(options: SessionCaOptions, signal: AbortSignal): Pro
       if (!hasCode(error, 'VERSION_MISMATCH') || attempt === ATTEMPTS) throw error;
     }
   }
+}
+
+/** A new session CA would lock out every agent that trusts the lost one, silently. */
+async function refuseWhereAgentsAreKnown(store: RecordStore): Promise<void> {
+  const [cluster] = await store.list('clusters/');
+  if (cluster === undefined) return;
+  throw new SpirlError(
+    'STORE_CORRUPT',
+    `record "${RECORD}" is missing, but record "${cluster}" exists: restore it, or remove the clusters and register them anew`,
+  );
 }
 
 function sealContext(options: SessionCaOptions): Record<string, string> {

@@ -1,11 +1,10 @@
-import { spawn } from 'node:child_process';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { loadService } from '../../../src/runtime/load-proto.js';
-import { projectRoot, run, type CommandResult } from '../../scenario/start-dev.js';
-import { Workload } from '../../scenario/workloads.js';
+import { run, type CommandResult } from '../../scenario/start-dev.js';
+import { manyUsers, Workload } from '../../scenario/workloads.js';
 import { WrappedDeployment, type Program } from '../key-wrapping/wrapped-deployment.js';
 import { partFile } from '../part-process.js';
 import type { Cleanup, Lab, Provided } from './lab.js';
@@ -172,17 +171,14 @@ export class LabDeployment {
 
   /** An X.509-SVID for another user, who has none yet; it is not written. */
   async x509As(user: User): Promise<CommandResult> {
-    const uid = USERS[user];
-    const env = { PATH: process.env['PATH'], SPIFFE_ENDPOINT_SOCKET: `unix://${this.dir}/agent.sock` };
-    const child = spawn(process.execPath, ['src/bin/spirldbg.mjs', 'svid-x509'], {
-      ...{ cwd: projectRoot, env, uid, gid: uid },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let [stdout, stderr] = ['', ''];
-    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-    const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
-    return this.#noted(`spirldbg svid-x509 as ${user}`, { code, stdout, stderr });
+    const users = await manyUsers(`${this.dir}/agent.sock`, this.dir, 1, USERS[user]);
+    try {
+      const env = { SPIFFE_ENDPOINT_SOCKET: `unix://${users.sockets[0] ?? ''}` };
+      const fetched = await run(process.execPath, ['src/bin/spirldbg.mjs', 'svid-x509'], env);
+      return this.#noted(`spirldbg svid-x509 as ${user}`, fetched);
+    } finally {
+      users.stop();
+    }
   }
 
   /** X.509 and JWT as relying parties see them: spirldbg, openssl, go-spiffe. */

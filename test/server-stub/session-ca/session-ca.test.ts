@@ -118,3 +118,11 @@ test('a record of another deployment, or of an unknown format, is refused', asyn
   t.true(hasCode(unknown, 'STORE_CORRUPT'));
   t.is(unknown.message, 'the record session-ca has an unknown format (expected format 1)');
 });
+
+test('a lost session CA is not replaced while clusters are registered', async (t) => {
+  const { options, store } = setUp();
+  await store.write('clusters/c-1', {}, undefined);
+  const error = await t.throwsAsync(SessionCa.open(options, NEVER));
+  t.true(hasCode(error, 'STORE_CORRUPT'));
+  t.regex(error?.message ?? '', /record "session-ca" is missing, but record "clusters\/c-1" exists/);
+});
