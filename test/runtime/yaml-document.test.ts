@@ -67,8 +67,9 @@ test('what YAML writes is read back', (t) => {
   const json = fc.jsonValue({ maxDepth: 4 });
   fc.assert(
     fc.property(json, (value) => {
-      const text = stringify(value, { aliasDuplicateObjects: false });
-      t.deepEqual(parseYaml(text, 'x'), JSON.parse(JSON.stringify(value)));
+      // JSON has no -0, YAML has.
+      const plain: unknown = JSON.parse(JSON.stringify(value));
+      t.deepEqual(parseYaml(stringify(plain, { aliasDuplicateObjects: false }), 'x'), plain);
     }),
     { numRuns: 50 },
   );

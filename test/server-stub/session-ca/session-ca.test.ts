@@ -124,5 +124,5 @@ test('a lost session CA is not replaced while clusters are registered', async (t
   await store.write('clusters/c-1', {}, undefined);
   const error = await t.throwsAsync(SessionCa.open(options, NEVER));
   t.true(hasCode(error, 'STORE_CORRUPT'));
-  t.regex(error?.message ?? '', /record "session-ca" is missing, but record "clusters\/c-1" exists/);
+  t.regex(error.message, /record "session-ca" is missing, but record "clusters\/c-1" exists/);
 });
