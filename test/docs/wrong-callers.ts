@@ -74,6 +74,12 @@ export const WRONG_CALLERS: readonly WrongCaller[] = [
     test: [API, 'an agent of one cluster is issued for with that cluster, whatever it says'],
   },
   {
+    caller: 'an agent with its session certificate',
+    tried: 'methods of the admin API, on the endpoint of agents',
+    answer: '`UNIMPLEMENTED`: the admin API is on the admin socket only',
+    test: [API, 'a session certificate opens nothing of the admin API'],
+  },
+  {
     caller: 'an operator whose template lies under `/spirl/`',
     tried: '`spirlctl config set`',
     answer: 'refused, with the pointer to the template',

@@ -205,3 +205,23 @@ test('an agent of one cluster is issued for with that cluster, whatever it says'
   connection.retire();
   await server.stop();
 });
+
+test('a session certificate opens nothing of the admin API, which is not on the agents’ endpoint', async (t) => {
+  const { server, node, key } = await setUp();
+  const { identity } = await loggedIn(server, node, key);
+  const connection = rawConnection(server, identity);
+  for (const method of [
+    'trustdomain.API/PrepareDeploymentKeySet',
+    'cluster.API/EvictAgent',
+    'config.API/UpdateConfig',
+  ]) {
+    const refused = await new Promise<ServiceError | null>((resolve) => {
+      const path = `/com.spirl.api.v1.${method}`;
+      const bytes = (): Buffer => Buffer.alloc(0);
+      connection.agentApi.makeUnaryRequest(path, bytes, bytes, {}, (error) => resolve(error));
+    });
+    t.is(refused?.code, status.UNIMPLEMENTED, method);
+  }
+  connection.retire();
+  await server.stop();
+});
