@@ -1,21 +1,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { jwtRow } from './micro/jwt.js';
-import { mintRow } from './micro/mint.js';
 import { reportPage, type RowResult } from './report/page.js';
 import { printFigure } from './report/terminal.js';
 import { projectRoot } from './rig/program.js';
-import { fetchRow } from './rows/fetch.js';
-import { growthRow } from './rows/growth.js';
-import { mintOverWireRow } from './rows/mint-over-wire.js';
-import { pushRow } from './rows/push.js';
-import { startRow } from './rows/start.js';
-import type { Effort, Row } from './row.js';
+import type { Effort } from './row.js';
+import { ROWS } from './rows.js';
 
 // usage: npm run bench -- [NAME …] [--quick] [--profile]
-
-const ROWS: readonly Row[] = [mintRow, mintOverWireRow, jwtRow, fetchRow, pushRow, startRow, growthRow];
 
 const args = process.argv.slice(2);
 const quick = args.includes('--quick');

@@ -1,0 +1,11 @@
+import { jwtRow } from './micro/jwt.js';
+import { mintRow } from './micro/mint.js';
+import type { Row } from './row.js';
+import { fetchRow } from './rows/fetch.js';
+import { growthRow } from './rows/growth.js';
+import { mintOverWireRow } from './rows/mint-over-wire.js';
+import { pushRow } from './rows/push.js';
+import { startRow } from './rows/start.js';
+
+/** Every row of the benchmark, in the order in which they are measured. */
+export const ROWS: readonly Row[] = [mintRow, mintOverWireRow, jwtRow, fetchRow, pushRow, startRow, growthRow];
