@@ -15,6 +15,8 @@ export interface Faults {
   readonly retryAfter?: number;
   readonly delayMs?: number;
   readonly garbage?: boolean;
+  readonly reset?: boolean;
+  readonly truncated?: boolean;
 }
 
 export interface AzureKeyService {

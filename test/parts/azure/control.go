@@ -23,6 +23,9 @@ type faults struct {
 	DelayMs int `json:"delayMs"`
 	// Send a body that is no JSON.
 	Garbage bool `json:"garbage"`
+	// Cut the connection instead of answering, or after half of the answer; challenge and token too.
+	Reset     bool `json:"reset"`
+	Truncated bool `json:"truncated"`
 }
 
 // control is the test's side: what was called, and how to fail. GET /calls, POST /calls/reset, PUT /faults.

@@ -38,13 +38,13 @@ func main() {
 	backend := listen("127.0.0.1:0")
 	certificate, err := authority.certificate("*.managedhsm.azure.net", "*.vault.azure.net", "login.microsoftonline.com")
 	check(err)
-	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handler := spoiling(control, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if hostOf(r) == "login.microsoftonline.com" {
 			entra.ServeHTTP(w, r)
 		} else {
 			vault.ServeHTTP(w, r)
 		}
-	})
+	}))
 	server := &http.Server{Handler: handler, TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}}}
 	go func() { check(server.ServeTLS(backend, "", "")) }()
 

@@ -5,15 +5,20 @@ import {
   type TokenCredential,
   WorkloadIdentityCredential,
 } from '@azure/identity';
+import { FreshCredential } from './fresh-credential.js';
 
 const OPTIONS = { retryOptions: { maxRetries: 2, retryDelayInMs: 200, maxRetryDelayInMs: 2_000 } };
 
 /**
  * Who the server is to Azure: a client secret or certificate from the environment, else workload identity, else what the SDK
  * finds (managed identity, then a developer's tools). What is configured is used or fails: when workload identity cannot get a
- * token, the error says so, and nobody goes on to ask a machine's metadata service.
+ * token, the error says so, and nobody goes on to ask a machine's metadata service. A failure is not remembered.
  */
 export function createAzureCredential(): TokenCredential {
+  return new FreshCredential(configuredCredential);
+}
+
+function configuredCredential(): TokenCredential {
   const environment = new EnvironmentCredential(OPTIONS);
   const found = workloadIdentity() ?? new DefaultAzureCredential(OPTIONS);
   return {
