@@ -15,6 +15,7 @@ import type { Logger } from './runtime/logger.js';
 import { runReadyChecker } from './runtime/ready-checker.js';
 import { observeRpcs } from './runtime/rpc-observer.js';
 import { runTasks } from './runtime/task-group.js';
+import { RENEWALS_PER_SECOND } from './svid/renewal-gate.js';
 import { createSvidRoom, SVID_DEFAULTS, type SvidRoom } from './svid/svid-room.js';
 import { AgentMetrics, collectProcessMetrics } from './telemetry/metrics.js';
 import type { WorkloadApiSources } from './workload-api/pipeline.js';
@@ -41,6 +42,11 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
   const { endpoint } = agent.endpoint;
   if (lab.taintDelayMax < SPECIFIED_TAINT_DELAY_MS) {
     logger.warn('lab.taintDelayMax is set: taint renewals are spread over less than 60 s', { max: lab.taintDelayMax });
+  }
+  if (lab.renewalsPerSecond !== RENEWALS_PER_SECOND) {
+    logger.warn('lab.renewalsPerSecond is set: renewals do not go at the rate of 20 per second', {
+      perSecond: lab.renewalsPerSecond,
+    });
   }
   const registry = new Registry();
   const metrics = new AgentMetrics(registry, version);
@@ -71,6 +77,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     {
       ...SVID_DEFAULTS,
       taintDelayMaxMs: lab.taintDelayMax,
+      renewalsPerSecond: lab.renewalsPerSecond,
       policyDelayMaxMs: POLICY_DELAY_MAX_MS,
       sharing: agent.svid.sharing,
       maxIdentities: agent.svid.cacheSize,

@@ -100,5 +100,11 @@ export const AGENT_SETTINGS = {
       '60s',
       { min: '0s', max: '60s' },
     ),
+    renewalsPerSecond: integer(
+      'Renewals that the agent may start per second. Another rate than 20 is for measurements and demonstrations.',
+      20,
+      1,
+      100_000,
+    ),
   },
 } as const satisfies SettingGroup;

@@ -8,6 +8,7 @@ import { Holdings } from './holdings.js';
 import type { Acknowledge, IdentityResolver, JwtIssuer, SvidMetrics, X509Issuer } from './issuer.js';
 import { JwtSvids } from './jwt-svids.js';
 import { PolicyFollower } from './policy-follower.js';
+import { RENEWALS_PER_SECOND } from './renewal-gate.js';
 import { TAINT_DELAY_MAX_MS } from './taint-wave.js';
 import { TrustBundles } from './trust-bundles.js';
 import { TrustSource } from './trust-source.js';
@@ -17,6 +18,8 @@ import { X509Svids } from './x509-svids.js';
 export interface SvidSettings {
   /** Longest random wait of a taint renewal; a lab makes it shorter than 60 s. */
   readonly taintDelayMaxMs: number;
+  /** Renewals that may start per second; a laboratory may raise it. */
+  readonly renewalsPerSecond: number;
   /** Longest random wait before the server is asked what a changed policy means. */
   readonly policyDelayMaxMs: number;
   readonly sharing: 'identity' | 'connection';
@@ -28,6 +31,7 @@ export interface SvidSettings {
 
 export const SVID_DEFAULTS: SvidSettings = {
   taintDelayMaxMs: TAINT_DELAY_MAX_MS,
+  renewalsPerSecond: RENEWALS_PER_SECOND,
   policyDelayMaxMs: 5_000,
   sharing: 'identity',
   maxIdentities: 10_000,

@@ -12,7 +12,7 @@ import { dueInMs, planRenewals, type Candidate, type Instant, type Plan } from '
 import { isExpiring } from './renewal-schedule.js';
 import { forcedRenewalAt } from './taint-wave.js';
 import type { PolicyChange, TrustView } from './trust-source.js';
-import { isDenied, shownToWorkload } from './unavailable.js';
+import { isDenied, neverRenewed } from './unavailable.js';
 import { partOf, X509Cache } from './x509-cache.js';
 import type { HeldSvid, Watcher, X509Entry } from './x509-entry.js';
 import { X509Minting, type X509MintingParts } from './x509-minting.js';
@@ -21,6 +21,8 @@ export interface X509SvidsParts extends X509MintingParts {
   readonly metrics: SvidMetrics;
   /** Identities held at once. */
   readonly maxIdentities: number;
+  /** Renewals that may start per second. */
+  readonly renewalsPerSecond: number;
   /** `identity`: one SVID for all streams of an identity; `connection`: one for each stream. */
   readonly sharing: 'identity' | 'connection';
   /** Told whenever an SVID has come or gone. */
@@ -59,8 +61,8 @@ export class X509Svids {
       plan: (now: Instant) => this.#plan(now),
       renew: (due: readonly Renewable[]) => this.#minting.renew(due.map(({ entry }) => entry)),
     };
-    const { clock, log } = parts;
-    const loop = { gate: new RenewalGate(), outage: this.#outage, clock, log, sent: 'Renewals sent' };
+    const { clock, log, renewalsPerSecond } = parts;
+    const loop = { gate: new RenewalGate(renewalsPerSecond), outage: this.#outage, clock, log, sent: 'Renewals sent' };
     this.#loop = new RenewalLoop(work, loop);
   }
 
@@ -224,7 +226,7 @@ export class X509Svids {
       // Expired and never tried: the machine slept or the clock jumped. It is due, so it gets its chance first.
       return false;
     }
-    this.#minting.drop(entry, shownToWorkload(undefined));
+    this.#minting.drop(entry, neverRenewed());
     return true;
   }
 }

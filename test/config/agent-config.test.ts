@@ -25,7 +25,7 @@ test('what is required is enough; every default is in the result, which is froze
   t.is(config.agent.svid.keySource, 'server');
   t.is(config.agent.svid.cacheSize, 1000);
   t.is(config.agent.attestation.timeout, 5000);
-  t.is(config.lab.taintDelayMax, 60_000);
+  t.deepEqual(config.lab, { taintDelayMax: 60_000, renewalsPerSecond: 20 });
   t.deepEqual(config.metricsAPI, { host: '127.0.0.1', port: 9091 });
   t.deepEqual(config.log, { format: 'json', level: 'info' });
   t.true(

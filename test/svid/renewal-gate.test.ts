@@ -34,6 +34,24 @@ test('asked whenever it opens, it lets 400 through in less than 20 s, in small b
   t.true(now < 20_000 - 200, `${now} ms`);
 });
 
+test('a raised rate is kept as well: in any second not more, over many seconds not less', (t) => {
+  for (const perSecond of [1, 50, 500, 5_000]) {
+    const gate = new RenewalGate(perSecond);
+    const starts: { readonly at: number; readonly count: number }[] = [];
+    for (let now = 0; now < 10_000; now = Math.max(now + 0.1, gate.opensAt(now))) {
+      starts.push({ at: now, count: gate.release(100_000, now) });
+    }
+    const all = starts.reduce((sum, { count }) => sum + count, 0);
+    t.true(all > perSecond * 9.9, `${all} in 10 s at ${perSecond}`);
+    for (let from = 0, to = 0, sum = 0; to < starts.length; to++) {
+      sum += starts[to]?.count ?? 0;
+      while ((starts[to]?.at ?? 0) - (starts[from]?.at ?? 0) > 1_000) sum -= starts[from++]?.count ?? 0;
+      if (sum > perSecond) t.fail(`${sum} in a second at ${perSecond}`);
+    }
+  }
+  t.pass();
+});
+
 test('one renewal now and then does not wait', (t) => {
   const gate = new RenewalGate();
   for (let now = 0; now < 60_000; now += 1_000) t.is(gate.release(1, now), 1);
