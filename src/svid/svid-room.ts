@@ -8,6 +8,7 @@ import { Holdings } from './holdings.js';
 import type { Acknowledge, IdentityResolver, JwtIssuer, SvidMetrics, X509Issuer } from './issuer.js';
 import { JwtSvids } from './jwt-svids.js';
 import { PolicyFollower } from './policy-follower.js';
+import { usualRenewalChance, type RenewalChance } from './renewal-chance.js';
 import { RENEWALS_PER_SECOND } from './renewal-gate.js';
 import { TAINT_DELAY_MAX_MS } from './taint-wave.js';
 import { TrustBundles } from './trust-bundles.js';
@@ -53,6 +54,8 @@ export interface SvidParts {
   readonly log: Logger;
   /** Uniform, 0 up to but not including 1. */
   readonly random: () => number;
+  /** What spreads renewals, where it has to be another one than usual: a fleet that is compared with its simulation. */
+  readonly chance?: RenewalChance;
   /** Id that the server gave this agent; any constant text before the first login. */
   readonly agentId: () => string;
 }
@@ -72,12 +75,13 @@ export function createSvidRoom(parts: SvidParts, settings: SvidSettings): SvidRo
   const log = parts.log.named('svids');
   const { taintDelayMaxMs } = settings;
   const bundles = new TrustBundles(parts.log);
-  const trust = new TrustSource({ clock, random, taintDelayMaxMs });
+  const chance = parts.chance ?? usualRenewalChance(random);
+  const trust = new TrustSource({ clock, random: () => chance.taintDelay(), taintDelayMaxMs });
   const cache = { max: settings.maxJwtSvids, maxPerUid: settings.maxJwtSvidsPerUid };
   const shared = { trust, clock, log, metrics, random, agentId };
   const changed = (): void => holdings.changed();
   const stale = (): void => policies.wake();
-  const x509 = new X509Svids({ ...shared, ...settings, bundles, issuer: parts.x509Issuer, changed, stale });
+  const x509 = new X509Svids({ ...shared, ...settings, chance, bundles, issuer: parts.x509Issuer, changed, stale });
   const jwt = new JwtSvids({ ...shared, issuer: parts.jwtIssuer, cache, uid: settings.jwtUidLimits });
   const entitlement = new Entitlement({ held: x509, resolver: parts.resolver, trust, clock });
   const holdings = new Holdings(parts.server, () => x509.svidsPerKeyset(), clock);

@@ -6,7 +6,8 @@ import { SpirlError } from '../runtime/errors.js';
 import type { Logger } from '../runtime/logger.js';
 import { backoffMs, type Outage } from './backoff.js';
 import { ISSUER_DEADLINE_MS, type X509Issuer } from './issuer.js';
-import { lifetimeOf, renewalDueAt, renewalFraction } from './renewal-schedule.js';
+import type { RenewalChance } from './renewal-chance.js';
+import { lifetimeOf, renewalDueAt } from './renewal-schedule.js';
 import { standingOf } from './taint-wave.js';
 import type { TrustBundles } from './trust-bundles.js';
 import type { TrustSource, TrustView } from './trust-source.js';
@@ -21,6 +22,7 @@ export interface X509MintingParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly random: () => number;
+  readonly chance: RenewalChance;
   /** Id that the server gave this agent; part of what spreads renewals. */
   readonly agentId: () => string;
 }
@@ -142,11 +144,11 @@ export class X509Minting {
   }
 
   #succeeded(entry: X509Entry, svid: X509Svid, policyVersion: number): void {
-    const { trust, bundles, clock, agentId, random } = this.#parts;
+    const { trust, bundles, clock, agentId, random, chance } = this.#parts;
     const { view } = trust;
     if (view === undefined || bundles.x509 === undefined) throw new Error('an SVID came before the first trust state');
     const lifetime = lifetimeOf(svid, clock.now());
-    const fraction = renewalFraction(agentId(), svid.spiffeId.toString(), svid.serial);
+    const fraction = chance.renewal(agentId(), svid.spiffeId.toString(), svid.serial);
     const dueAt = renewalDueAt(lifetime, fraction);
     const held: HeldSvid = {
       svid,
