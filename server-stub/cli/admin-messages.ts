@@ -12,6 +12,11 @@ export interface SigningKeyMessage {
   readonly state: 'STATE_ACTIVE' | 'STATE_PREPARED' | 'STATE_TAINTED' | 'STATE_UNSPECIFIED';
   readonly fingerprint: string;
   readonly agentSvids: number;
+  /** Key manager: `sealed`, `awsKMS`, … */
+  readonly custody: string;
+  /** JSON; empty: none. */
+  readonly custodySettings: string;
+  readonly keyReference: string;
 }
 export interface SigningAuthorityStatus {
   readonly trustDomainDeploymentId: string;
@@ -86,7 +91,7 @@ interface Rpc<Request, Response> {
 }
 type KeysetStep = Rpc<
   { deployment: DeploymentName; keySetId: string },
-  { signingKeys: readonly SigningKeyMessage[]; unchanged: boolean }
+  { signingKeys: readonly SigningKeyMessage[]; unchanged: boolean; rootStillTrusted: boolean }
 >;
 type Nothing = Readonly<Record<string, never>>;
 

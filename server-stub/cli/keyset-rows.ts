@@ -32,6 +32,9 @@ export function keysetJson(keys: readonly SigningKeyMessage[]): readonly object[
     expiresAt: jsonTime(key.expiresAtMs),
     state: key.state,
     fingerprint: key.fingerprint,
+    custody: key.custody,
+    ...(key.custodySettings === '' ? {} : { custodySettings: JSON.parse(key.custodySettings) as unknown }),
+    ...(key.keyReference === '' ? {} : { keyReference: key.keyReference }),
     ...(key.keyType === 'KEY_TYPE_X509' ? { agentSvids: key.agentSvids } : {}),
   }));
 }

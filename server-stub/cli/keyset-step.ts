@@ -29,6 +29,13 @@ export function mutate<T>(
   });
 }
 
+function stillVerifies(keysetId: string): string {
+  return (
+    `Note: X.509-SVIDs of ${keysetId} verify until they end, because other keysets chain to the same upstream root, ` +
+    'which stays in the trust bundle.\n'
+  );
+}
+
 /** The commands that move one keyset: `activate`, `taint`, `remove`. */
 export function keysetStep(step: {
   readonly verb: 'activate' | 'taint' | 'remove';
@@ -45,10 +52,17 @@ export function keysetStep(step: {
       const [keySetId, deployment] = [invocation.arg(0), deploymentOf(invocation)];
       const client = await invocation.connect();
       const call = client.call(step.method, { deployment, keySetId }, MUTATION_MS);
-      const { signingKeys, unchanged } = await mutate(invocation, client, deployment, call);
+      const { signingKeys, unchanged, rootStillTrusted } = await mutate(invocation, client, deployment, call);
+      // Beside what scripts read from standard output.
+      if (rootStillTrusted) invocation.terminal.err(stillVerifies(keySetId));
       return {
         text: `Keyset ${keySetId} ${step.done}.\n`,
-        json: { keysetId: keySetId, unchanged, signingKeys: keysetJson(signingKeys) },
+        json: {
+          keysetId: keySetId,
+          unchanged,
+          ...(step.verb === 'remove' && { rootStillTrusted }),
+          signingKeys: keysetJson(signingKeys),
+        },
       };
     },
   };

@@ -98,7 +98,7 @@ export class Issuer {
     return Promise.all(items.map((item) => this.#mintOne(item, signal).catch(asExpected)));
   }
 
-  /** Throws NO_IDENTITY_ISSUED, INVALID_REQUEST, LIMIT_REACHED, UNAVAILABLE, DEADLINE_EXCEEDED. */
+  /** Throws NO_IDENTITY_ISSUED, INVALID_REQUEST, LIMIT_REACHED, CANNOT_ISSUE, UNAVAILABLE, DEADLINE_EXCEEDED. */
   mintJwt(item: JwtItem, signal: AbortSignal): Promise<JwtSvid> {
     return this.#measured('jwt', signal, (ended) => this.#jwts.add(checked(item), ended));
   }

@@ -84,17 +84,20 @@ const ITEM_FAILURES: ReadonlyMap<number, ErrorCode> = new Map<number, ErrorCode>
   [status.PERMISSION_DENIED, 'NO_IDENTITY_ISSUED'],
   [status.INVALID_ARGUMENT, 'INVALID_REQUEST'],
   [status.RESOURCE_EXHAUSTED, 'LIMIT_REACHED'],
-  [status.UNAVAILABLE, 'UNAVAILABLE'],
+  [status.UNAVAILABLE, 'CANNOT_ISSUE'],
 ]);
 
-/** `undefined` for OK. Only what the server says of this very item may become NO_IDENTITY_ISSUED. */
+/**
+ * `undefined` for OK. Only what the server says of this very item may become NO_IDENTITY_ISSUED. CANNOT_ISSUE: the server is there, and
+ * something that it needs is not.
+ */
 export function itemError(wire: WireStatus | null): SpirlError | undefined {
   const { code, message } = wire ?? { code: 0, message: '' };
   if (code === 0) return undefined;
   const known = ITEM_FAILURES.get(code);
   if (known !== undefined) return new SpirlError(known, message);
   const cause = new Error(`code ${code}: ${message}`);
-  return new SpirlError('UNAVAILABLE', 'the trust-domain server could not issue', { cause });
+  return new SpirlError('CANNOT_ISSUE', 'the trust-domain server could not issue', { cause });
 }
 
 /** `ownKey`: PKCS#8 of the key that the agent made; else the server's answer holds it. Throws UNAVAILABLE when it is not usable. */

@@ -89,7 +89,7 @@ test('what is asked for in one turn goes in one message, each item with its own 
   t.is(messages.length, 1);
   t.deepEqual(
     outcomes.map((one) => (one instanceof SpirlError ? one.code : one.spiffeId.toString())),
-    ['spiffe://example.org/alice', 'NO_IDENTITY_ISSUED', 'INVALID_REQUEST', 'UNAVAILABLE', 'UNAVAILABLE'],
+    ['spiffe://example.org/alice', 'NO_IDENTITY_ISSUED', 'INVALID_REQUEST', 'CANNOT_ISSUE', 'CANNOT_ISSUE'],
   );
   t.deepEqual(minted.map(([type, code]) => `${type} ${code}`).sort(), [
     'x509 InvalidArgument',

@@ -152,7 +152,8 @@ export class FakeServer {
   #x509(attributes: Attributes): X509Svid | SpirlError {
     const spiffeId = this.#idOf(attributes);
     if (spiffeId instanceof SpirlError) return spiffeId;
-    if (this.broken.has(spiffeId.path)) return new SpirlError('KEY_SERVICE_UNAVAILABLE', 'no key service');
+    if (this.broken.has(spiffeId.path))
+      return new SpirlError('CANNOT_ISSUE', 'the trust-domain server could not issue');
     const now = this.#clock.now();
     const serial = (++this.#serial).toString(16).padStart(4, '0');
     return {

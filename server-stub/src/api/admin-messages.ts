@@ -38,6 +38,9 @@ function keyMessages(keyset: Keyset, held: SvidsPerKeyset): readonly object[] {
     issuedAtMs: keyset.createdAt,
     expiresAtMs: keyset.expiresAt,
     state: STATES[keyset.state],
+    custody: keyset.custody,
+    custodySettings: keyset.custodySettings === undefined ? '' : JSON.stringify(keyset.custodySettings),
+    keyReference: keyset.keyReference ?? '',
   };
   return [
     {

@@ -2,7 +2,7 @@ import type { Server } from '@grpc/grpc-js';
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
 import type { OnUnexpected } from 'spirl-agent/runtime/grpc-adapter.js';
 import { loadService } from 'spirl-agent/runtime/load-proto.js';
-import type { Ring, SigningState } from '../domain/keyset.js';
+import type { Keyset, Ring, SigningState } from '../domain/keyset.js';
 import type { Operator } from '../domain/operator.js';
 import { adminMethod, type AdminMethod } from './admin-caller.js';
 import {
@@ -68,8 +68,13 @@ export function addKeysetAdmin(grpc: Server, options: KeysetAdminOptions): void 
   const move = (command: (...args: Parameters<MoveKeyset>) => ReturnType<MoveKeyset>) => {
     const method: AdminMethod<WireKeySetRequest, object> = async (request, { operator, signal }) => {
       requireDeployment(options.deployment, request.deployment);
+      const before = keysets.state.value.ring.keysets.find(({ id }) => id === request.keySetId);
       const { ring, unchanged } = await command(request.keySetId, operator, signal);
-      return { signingKeys: signingKeyMessages(ring, options.svidsPerKeyset()), unchanged };
+      return {
+        signingKeys: signingKeyMessages(ring, options.svidsPerKeyset()),
+        unchanged,
+        rootStillTrusted: before !== undefined && isRootStillTrusted(before, ring),
+      };
     };
     return adminMethod(method, onUnexpected);
   };
@@ -86,6 +91,14 @@ export function addKeysetAdmin(grpc: Server, options: KeysetAdminOptions): void 
     RemoveDeploymentKeySet: move((id, operator, signal) => keysets.remove(id, operator, signal)),
     RewrapDeploymentKeySets: adminMethod(rewrap(options), onUnexpected),
   });
+}
+
+/** Whether a keyset has left the ring while another one keeps a root of its chain in the bundle: its X.509-SVIDs go on to verify. */
+function isRootStillTrusted(left: Keyset, { keysets }: Ring): boolean {
+  if (keysets.some(({ id }) => id === left.id)) return false;
+  return left.x509Authorities.some((root) =>
+    keysets.some(({ x509Authorities }) => x509Authorities.some((other) => Buffer.compare(other, root) === 0)),
+  );
 }
 
 function prepare(options: KeysetAdminOptions): AdminMethod<{ deployment: WireDeployment | null }, object> {

@@ -74,10 +74,10 @@ export interface Publisher {
   published(revision: number, signal: AbortSignal): Promise<void>;
 }
 
-/** A step of a keyset's life, asked for by an operator or the schedule. */
+/** A step of a keyset's life, asked for by an operator or the schedule. `Rewrapped`: of all sealed records at once. */
 export interface KeysetEvent {
-  readonly operation: 'Prepared' | 'Activated' | 'Tainted' | 'Removed' | 'Retired';
-  /** Absent when preparing failed before there was an id. */
+  readonly operation: 'Prepared' | 'Activated' | 'Tainted' | 'Removed' | 'Retired' | 'Rewrapped';
+  /** Absent when preparing failed before there was an id, and for `Rewrapped`. */
   readonly keysetId?: string;
   /** The formerly active keyset, which an activation made PREPARED. */
   readonly replacedKeysetId?: string;

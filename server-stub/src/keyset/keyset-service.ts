@@ -83,19 +83,22 @@ export class KeysetService {
   ): Promise<void> {
     const keyManager = await this.#parts.keyManagers.holder({ custody: SEALED });
     const rooms = [this.#opened.ringStore, ...(keepsSealed(keyManager) ? [keyManager] : []), ...others];
-    const work = async (inTime: AbortSignal, tell: (progress: string) => void): Promise<void> => {
+    const reseal = async (inTime: AbortSignal, tell: (progress: string) => void): Promise<boolean> => {
       const names = await Promise.all(rooms.map((room) => room.sealedRecords()));
       const total = names.flat().length;
-      let done = 0;
+      let [done, anyChanged] = [0, false];
       for (const [index, room] of rooms.entries()) {
         for (const name of names[index] ?? []) {
           tell(`${done} of ${total} sealed records`);
-          told(name, await room.reseal(name, inTime));
+          const changed = await room.reseal(name, inTime);
+          told(name, changed);
+          anyChanged ||= changed;
           done += 1;
         }
       }
+      return anyChanged;
     };
-    await this.#mutations.exclusively('rewrap', operator, work, signal);
+    await this.#mutations.rewrap(reseal, operator, signal);
   }
 
   /** Does what the schedule asks for now, one step; false when that is nothing. */

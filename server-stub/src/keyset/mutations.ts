@@ -97,6 +97,25 @@ export class Mutations {
     );
   }
 
+  /** `reseal` answers whether it changed a record. Throws as `run` does. */
+  async rewrap(
+    reseal: (signal: AbortSignal, tell: (progress: string) => void) => Promise<boolean>,
+    operator: Operator,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const audit = (result: Pick<KeysetEvent, 'outcome' | 'code'>): void => {
+      this.#parts.audit.keysetChanged({ operation: 'Rewrapped', operator, at: this.#parts.clock.now(), ...result });
+    };
+    const work = async (inTime: AbortSignal, tell: (progress: string) => void): Promise<void> => {
+      const changed = await reseal(inTime, tell).catch((error: unknown) => {
+        audit({ outcome: 'Failed', ...(error instanceof SpirlError && { code: error.code }) });
+        throw error;
+      });
+      audit({ outcome: changed ? 'Done' : 'Unchanged' });
+    };
+    await this.exclusively('rewrap', operator, work, signal);
+  }
+
   async #claimed<T>(
     name: string,
     operator: Operator,

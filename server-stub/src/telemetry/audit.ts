@@ -16,9 +16,9 @@ export interface AuditedMint {
   readonly keysetId?: string;
 }
 
-/** One step of a keyset. */
+/** One step of a keyset. `Rewrapped`: of everything that the deployment keeps sealed. */
 export interface AuditedKeysetStep {
-  readonly operation: 'Prepared' | 'Activated' | 'Tainted' | 'Removed' | 'Retired';
+  readonly operation: 'Prepared' | 'Activated' | 'Tainted' | 'Removed' | 'Retired' | 'Rewrapped';
   readonly keysetId?: string;
   /** The formerly active keyset, which an activation made PREPARED. */
   readonly replacedKeysetId?: string;
@@ -49,6 +49,7 @@ const STEPS = {
   Tainted: { id: 3, name: 'Update' },
   Removed: { id: 4, name: 'Delete' },
   Retired: { id: 4, name: 'Delete' },
+  Rewrapped: { id: 3, name: 'Update' },
 } as const;
 
 /** Writes each event as one line of JSON, OCSF 1.8.0. */
@@ -85,9 +86,10 @@ function mintEvent(source: OcsfSource, time: number, event: AuditedMint): object
 }
 
 function keysetEvent(source: OcsfSource, event: AuditedKeysetStep): object {
-  const { operation, keysetId = 'unknown', replacedKeysetId, outcome, code } = event;
+  const { operation, replacedKeysetId, outcome, code } = event;
   const { id, name } = STEPS[operation];
-  const what = outcome === 'Failed' ? `Key set not ${operation.toLowerCase()}` : `Key set ${operation.toLowerCase()}`;
+  const entity = entityOf(source, event);
+  const what = `${entity.called} ${outcome === 'Failed' ? 'not ' : ''}${operation.toLowerCase()}`;
   const statusCode = code === undefined ? 'Internal' : statusName(GRPC_STATUS[code]);
   return {
     ...ocsfBase(source, {
@@ -101,6 +103,13 @@ function keysetEvent(source: OcsfSource, event: AuditedKeysetStep): object {
       tags: {},
     }),
     actor: { user: { name: event.operator.name } },
-    entity: { uid: keysetId, type: 'Key Set' },
+    entity: { uid: entity.uid, type: entity.type },
   };
+}
+
+/** A rewrap is of all keysets of the deployment, so the deployment names it. */
+function entityOf(source: OcsfSource, { operation, keysetId = 'unknown' }: AuditedKeysetStep) {
+  return operation === 'Rewrapped'
+    ? { uid: source.trustDomainDeploymentId, type: 'Key Ring', called: 'Key ring' }
+    : { uid: keysetId, type: 'Key Set', called: 'Key set' };
 }

@@ -42,7 +42,7 @@ export const SERVER_METRICS = {
     type: 'counter',
     name: 'spirl_server_keyset_operations_total',
     labels: ['operation', 'outcome'],
-    help: 'Steps of keysets asked for by operators and the schedule: prepared, activated, tainted, removed, retired; outcome is done, unchanged or failed.',
+    help: 'Steps of keysets asked for by operators and the schedule: prepared, activated, tainted, removed, retired, rewrapped; outcome is done, unchanged or failed.',
   },
   keyManagerCalls: {
     type: 'counter',

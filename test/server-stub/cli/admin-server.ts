@@ -153,7 +153,12 @@ export async function runCli(args: readonly string[], terminal: Partial<Terminal
 async function exampleRing(): Promise<Ring> {
   const at = Date.UTC(2025, 9, 15, 9, 23, 41);
   const keysets = [
-    await keyset('ks_def5678uvw', 'ACTIVE', Date.UTC(2025, 11, 30, 8, 0, 5)),
+    {
+      ...(await keyset('ks_def5678uvw', 'ACTIVE', Date.UTC(2025, 11, 30, 8, 0, 5))),
+      custody: 'awsKMS',
+      custodySettings: { region: 'us-east-1' },
+      keyReference: 'arn:aws:kms:us-east-1:123456789012:key/1',
+    },
     await keyset('ks_abc1234xyz', 'TAINTED', at),
   ];
   return { epoch: 1, revision: 3, keysets, tombstones: [], writtenAt: at };

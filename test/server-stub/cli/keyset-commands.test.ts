@@ -46,6 +46,44 @@ test.serial('list as JSON has wire enumerations, RFC 3339 times and what agents 
   });
 });
 
+test.serial('list as JSON says where the key of each keyset lives', async (t) => {
+  const { out } = await server.spirlctl(...keyset('list', '-o', 'json'));
+  const { signingKeys } = JSON.parse(out) as { signingKeys: object[] };
+  const keyReference = 'arn:aws:kms:us-east-1:123456789012:key/1';
+  for (const key of signingKeys.slice(0, 2)) {
+    t.like(key, { custody: 'awsKMS', custodySettings: { region: 'us-east-1' }, keyReference });
+  }
+  for (const key of signingKeys.slice(2)) {
+    t.like(key, { custody: 'sealed', custodySettings: undefined, keyReference: undefined });
+  }
+});
+
+test.serial('remove tells, beside its one line, that X.509-SVIDs live on where the root is shared', async (t) => {
+  const { ring } = server.keysets.state.value;
+  const [newer, older] = ring.keysets;
+  if (newer === undefined || older === undefined) return t.fail();
+  const removed = { ...ring, keysets: [newer] };
+  const shared = { ...older, x509Authorities: newer.x509Authorities };
+  const ask = async (before: typeof ring, ...args: readonly string[]) => {
+    server.keysets.state.value = { ...server.keysets.state.value, ring: before };
+    server.keysets.answer = () => {
+      server.keysets.state.value = { ...server.keysets.state.value, ring: removed };
+      return Promise.resolve({ unchanged: before === removed });
+    };
+    const answer = await server.spirlctl(...keyset('remove', older.id), ...args);
+    server.keysets.state.value = { ...server.keysets.state.value, ring };
+    return answer;
+  };
+  const out = 'Keyset ks_abc1234xyz removed.\n';
+  const said = await ask({ ...ring, keysets: [newer, shared] });
+  t.deepEqual([said.code, said.out], [0, out]);
+  t.regex(said.err, /^Note: X.509-SVIDs of ks_abc1234xyz verify until they end, because other keysets chain to .*\n$/);
+  t.deepEqual(await ask(ring), { code: 0, out, err: '' }, 'roots of their own');
+  t.deepEqual(await ask(removed), { code: 0, out, err: '' }, 'removed before');
+  const json = await ask({ ...ring, keysets: [newer, shared] }, '-o', 'json');
+  t.like(JSON.parse(json.out), { keysetId: older.id, rootStillTrusted: true });
+});
+
 const done: { args: string[]; text: string; call: RegExp }[] = [
   { args: ['prepare'], text: 'Keyset ks_def5678uvw prepared.\n', call: /^prepare by uid:\d+$/ },
   {

@@ -37,11 +37,13 @@ test('activate, taint, remove and list call no key service; only a new keyset do
 });
 
 test('after a rotation of the key everything sealed is rewrapped once, and opens in the next start', async (t) => {
-  const { service, api, files, rewrap } = await open();
+  const { service, api, files, events, rewrap } = await open();
   const id = activeId(service.state.value);
   t.deepEqual(await rewrap(), { ring: false, [`keysets/${id}`]: false });
+  t.like(events.at(-1), { operation: 'Rewrapped', outcome: 'Unchanged', operator });
   api.rotate();
   t.deepEqual(await rewrap(), { ring: true, [`keysets/${id}`]: true });
+  t.like(events.at(-1), { operation: 'Rewrapped', outcome: 'Done', operator });
   t.deepEqual(await rewrap(), { ring: false, [`keysets/${id}`]: false });
   // The server that did it goes on, the next one starts from it.
   const { keysetId } = await service.prepare(operator, signal);
@@ -52,7 +54,7 @@ test('after a rotation of the key everything sealed is rewrapped once, and opens
 });
 
 test('a rewrap that fails in the middle leaves every record readable, and repeating it goes on with the rest', async (t) => {
-  const { service, api, files, rewrap } = await open();
+  const { service, api, files, events, rewrap } = await open();
   await service.prepare(operator, signal);
   api.rotate();
   const away = new SpirlError('KEY_SERVICE_UNAVAILABLE', 'it is away');
@@ -60,6 +62,7 @@ test('a rewrap that fails in the middle leaves every record readable, and repeat
   let left = 1;
   api.encrypt = (...args) => (left-- > 0 ? encrypt(...args) : Promise.reject(away));
   await t.throwsAsync(rewrap(), { is: away });
+  t.like(events.at(-1), { operation: 'Rewrapped', outcome: 'Failed', code: 'KEY_SERVICE_UNAVAILABLE' });
   api.encrypt = encrypt;
   requireUsable((await open(api, files)).service.state.value);
   const told = await rewrap();

@@ -66,6 +66,22 @@ test('a mint is an Authentication event of one line', (t) => {
   });
 });
 
+test('a rewrap is of the whole key ring, which the deployment names', (t) => {
+  const { audit, last } = setUp();
+  const event = { operation: 'Rewrapped', operator: { name: 'uid:0' }, at: 77 } as const;
+  const told = [
+    { outcome: 'Done', message: 'Key ring rewrapped', code: undefined },
+    { outcome: 'Unchanged', message: 'Key ring rewrapped', code: 'Unchanged' },
+    { outcome: 'Failed', message: 'Key ring not rewrapped', code: 'Internal' },
+  ] as const;
+  for (const { outcome, message, code } of told) {
+    audit.keysetChanged({ ...event, outcome });
+    t.like(last(), { class_uid: 3004, activity_id: 3, activity_name: 'Update', message, status_code: code, time: 77 });
+    t.deepEqual(last()['entity'], { uid: 'tdd-1', type: 'Key Ring' });
+    t.deepEqual(last()['actor'], { user: { name: 'uid:0' } });
+  }
+});
+
 test('a mint that failed before there was an identity has the user unknown and the gRPC code', (t) => {
   const { audit, last } = setUp('aws');
   audit.minted({ type: 'jwt', session, code: 'PermissionDenied' });
