@@ -206,7 +206,7 @@ export class AgentModel {
     this.#fleet.keyset[svid] = keyset === NO_KEYSET ? NEW : keyset;
     this.#fleet.flags[svid] = 0;
     this.#fleet.attempts[svid] = 0;
-    this.#fleet.issued(svid, now, this.#scenario.svids.x509TTL, this.#random.next());
+    this.#fleet.issued(svid, now, this.#scenario.svids.x509TTL);
     this.wakeBy(agent, this.#fleet.dueAt[svid] ?? Infinity);
     const forcedAt = this.#fleet.forcedAt[agent] ?? Infinity;
     if (keyset !== OLD || forcedAt === Infinity) return;

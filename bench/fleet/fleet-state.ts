@@ -1,6 +1,6 @@
 import { lifetimeOf, renewalDueAt } from '../../src/svid/renewal-schedule.js';
 import { sampler } from './distribution.js';
-import type { Random } from './random.js';
+import { Random, renewalDraw } from './random.js';
 import type { Scenario } from './scenario.js';
 
 /** Keysets of a simulated rotation, as they are noted per SVID. */
@@ -52,9 +52,14 @@ export class FleetState {
   readonly next: Int32Array;
   /** Not before this after a failure; made when the first one fails. */
   retryAt: Float64Array | undefined;
+  /** How often each SVID was issued, from 255 on again from 0. */
+  readonly #issues: Uint8Array;
+  readonly #seed: number;
 
-  constructor(scenario: Scenario, random: Random) {
+  constructor(scenario: Scenario, seed: number) {
     const { count, svids } = scenario.agents;
+    const random = new Random(seed, 2);
+    this.#seed = seed;
     this.agents = count;
     this.first = new Int32Array(count + 1);
     const draw = sampler(svids, random);
@@ -78,6 +83,7 @@ export class FleetState {
     this.flags = new Uint8Array(this.svids);
     this.attempts = new Uint8Array(this.svids);
     this.next = new Int32Array(this.svids);
+    this.#issues = new Uint8Array(this.svids);
     this.#fill(scenario, random);
   }
 
@@ -86,8 +92,11 @@ export class FleetState {
     this.retryAt[svid] = at;
   }
 
-  /** Notes that `svid` was issued at `now`, by the rules that the agent ships with; `fraction`: 0 up to but not including 1. */
-  issued(svid: number, now: number, ttlMs: number, fraction: number): void {
+  /** Notes that `svid` was issued at `now`, by the rules that the agent ships with. */
+  issued(svid: number, now: number, ttlMs: number): void {
+    const nth = this.#issues[svid] ?? 0;
+    this.#issues[svid] = nth + 1;
+    const fraction = renewalDraw(this.#seed, svid, nth);
     const notAfter = now + ttlMs;
     this.notAfter[svid] = notAfter;
     this.dueAt[svid] = renewalDueAt(lifetimeOf({ notBefore: now - BACKDATED_MS, notAfter }, now), fraction);
@@ -107,7 +116,7 @@ export class FleetState {
         this.dueAt[svid] = Infinity;
         continue;
       }
-      this.issued(svid, 0, svids.x509TTL, random.next());
+      this.issued(svid, 0, svids.x509TTL);
       if (agents.start === 'together') continue;
       // In a fleet at rest the time since the last renewal is spread evenly over the time between two.
       const age = random.next() * (this.dueAt[svid] ?? 0);

@@ -36,6 +36,11 @@ export function agentDraw(seed: number, agent: number): number {
   return (mixed(mixed(seed ^ 0x51ed270b) + agent) >>> 0) / 2 ** 32;
 }
 
+/** What one SVID of an agent draws for its `nth` ordinary renewal, counted from 0; `svid` is its place in the fleet. */
+export function renewalDraw(seed: number, svid: number, nth: number): number {
+  return (mixed(mixed(mixed(seed ^ 0x2c1b3c6d) + svid) + nth) >>> 0) / 2 ** 32;
+}
+
 /** The finaliser of MurmurHash3, after a Weyl step: neighbours come out unrelated. */
 function mixed(value: number): number {
   let h = Math.imul(value | 0, 0x9e3779b1) + 0x7f4a7c15;

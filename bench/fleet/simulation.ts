@@ -2,24 +2,25 @@ import { AgentModel } from './agent-model.js';
 import { CalendarQueue } from './calendar-queue.js';
 import { sampler } from './distribution.js';
 import * as kinds from './event-kinds.js';
-import { turnsOf, type Turn } from './failure-script.js';
-import { FleetState, NEW, NO_KEYSET, NOT_STARTED, OLD, TOO_OLD } from './fleet-state.js';
+import { Exchange, serverEvents } from './exchange.js';
+import { FailureRun } from './failure-run.js';
+import { FleetProgress } from './fleet-progress.js';
+import { FleetState, OLD } from './fleet-state.js';
 import { IdentityWatch } from './identity-watch.js';
 import { KeyManagerModel } from './key-manager-model.js';
-import { MessagePool, NumberQueue, PASSER_BY, RENEWAL } from './message-pool.js';
+import { MessagePool, PASSER_BY } from './message-pool.js';
 import { NetworkModel } from './network-model.js';
 import { Random } from './random.js';
 import { Recorder } from './recorder.js';
-import { gatedRule, spireDropsAt, spireRule } from './renewal-rule.js';
+import { gatedRule, spireRule } from './renewal-rule.js';
 import { RotationModel } from './rotation-model.js';
+import { RotationRun } from './rotation-run.js';
 import type { Scenario } from './scenario.js';
 import { ServerModel } from './server-model.js';
 import { TrustStates } from './trust-states.js';
 
 /** A restarted agent logs in again after so long. */
 const RESTART_MS = 1_000;
-/** How long a scenario goes on after everything is done. */
-const AFTERGLOW_MS = 5_000;
 const EVENTS_PER_LOOK = 50_000;
 
 /** For tests and progress bars. */
@@ -49,6 +50,7 @@ export function simulate(scenario: Scenario, seed: number, observer: Observer = 
   return new Simulation(scenario, seed, observer).run();
 }
 
+/** The parts, put together, and the events that drive them. */
 class Simulation {
   readonly #scenario: Scenario;
   readonly #seed: number;
@@ -62,22 +64,15 @@ class Simulation {
   readonly #servers: ServerModel;
   readonly #network: NetworkModel;
   readonly #agents: AgentModel;
-  readonly #trust: TrustStates;
   readonly #rotation: RotationModel;
   readonly #watch: IdentityWatch;
-  readonly #turns: readonly Turn[];
-  /** Messages in the order in which their agents give up, and their generations. */
-  readonly #deadlines = new NumberQueue();
-  readonly #generations = new NumberQueue();
-  readonly #startedAt: Float64Array;
-  #version = 0;
-  #wanted = 0;
-  /** SVIDs of the old keyset whose agents know what a taint is. */
-  #old = 0;
-  #scripted: number;
+  readonly #progress: FleetProgress;
+  readonly #exchange: Exchange;
+  readonly #steps: RotationRun;
+  readonly #failures: FailureRun;
   #handled = 0;
+  #now = 0;
   #doneAt: number | undefined;
-  #tainted = false;
 
   constructor(scenario: Scenario, seed: number, observer: Observer) {
     this.#scenario = scenario;
@@ -86,7 +81,6 @@ class Simulation {
     this.#random = new Random(seed, 1);
     this.#events = new CalendarQueue(scenario.horizon);
     this.#fleet = new FleetState(scenario, new Random(seed, 2));
-    this.#startedAt = new Float64Array(this.#fleet.agents);
     this.#recorder = new Recorder(scenario.horizon);
     this.#keyManager = new KeyManagerModel(scenario.keyManager, new Random(seed, 3));
     this.#servers = this.#makeServers();
@@ -98,11 +92,17 @@ class Simulation {
       (agent, now) => this.#network.isCut(agent) || (this.#fleet.connectedAt[agent] ?? 0) > now,
     );
     this.#agents = this.#makeAgents(parts);
-    const isSpire = scenario.agents.rule === 'spire';
-    this.#trust = new TrustStates(seed, isSpire ? 0 : scenario.agents.taintDelay);
     this.#rotation = new RotationModel(scenario, this.#random);
-    this.#turns = turnsOf(scenario.failures, scenario.servers.replicas, scenario.network.zones);
-    this.#scripted = this.#turns.length;
+    this.#progress = new FleetProgress(scenario, {
+      ...{ fleet: this.#fleet, recorder: this.#recorder },
+      ...{ watch: this.#watch, rotation: this.#rotation },
+    });
+    this.#exchange = this.#makeExchange();
+    this.#steps = this.#makeSteps();
+    this.#failures = new FailureRun(scenario, {
+      ...{ events: this.#events, random: this.#random },
+      ...{ servers: this.#servers, network: this.#network, keyManager: this.#keyManager },
+    });
   }
 
   run(): Outcome {
@@ -124,34 +124,17 @@ class Simulation {
     return true;
   }
 
-  #now = 0;
-
   get #isOver(): boolean {
     return this.#doneAt !== undefined;
   }
 
   #makeServers(): ServerModel {
-    const recorder = this.#recorder;
-    const version = (): number => this.#version;
-    return new ServerModel(this.#scenario.servers, this.#events, this.#pool, this.#keyManager, {
-      answered: (message, now) => this.#network.answer(message, now),
-      lost: (message, now) => {
-        recorder.totals.lost += this.#pool.items[message] ?? 0;
-        this.#pool.issued[message] = 0;
-        this.#network.answer(message, now);
-      },
-      minted: (message, count, now) => {
-        recorder.add(recorder.minted[this.#reasonOf(message)], now, count);
-        if (this.#pool.awaited[message] === 0) recorder.totals.wasted += count;
-      },
-      shed: (_message, count, now) => {
-        recorder.totals.shed += count;
-        recorder.add(recorder.failed, now, count);
-      },
-      get activeKeyset() {
-        return version() >= 2 ? NEW : OLD;
-      },
-    });
+    const told = {
+      ...{ pool: this.#pool, recorder: this.#recorder },
+      answer: (message: number, now: number) => this.#network.answer(message, now),
+    };
+    const events = serverEvents(told, () => this.#steps.activeKeyset);
+    return new ServerModel(this.#scenario.servers, this.#events, this.#pool, this.#keyManager, events);
   }
 
   #makeAgents(
@@ -164,8 +147,8 @@ class Simulation {
       this.#scenario,
       { ...parts, rule },
       {
-        send: (message, now) => this.#send(message, now),
-        replacing: (svid, agent, keyset, now) => this.#replacing(svid, agent, keyset, now),
+        send: (message, now) => this.#exchange.send(message, now),
+        replacing: (svid, agent, keyset, now) => this.#progress.replacing(svid, agent, keyset, now),
         ...(observer.started !== undefined && {
           started: (svid: number, agent: number, now: number): void => {
             const forced = this.#fleet.keyset[svid] === OLD ? (this.#fleet.forcedAt[agent] ?? Infinity) : Infinity;
@@ -176,185 +159,85 @@ class Simulation {
     );
   }
 
+  #makeExchange(): Exchange {
+    return new Exchange({
+      ...{ pool: this.#pool, recorder: this.#recorder, network: this.#network },
+      ...{ servers: this.#servers, keyManager: this.#keyManager, deadlineMs: this.#scenario.servers.deadline },
+      settled: (message, issued, now) => {
+        if (this.#pool.kind[message] !== PASSER_BY) this.#agents.answered(message, issued, now);
+      },
+    });
+  }
+
+  #makeSteps(): RotationRun {
+    const { rule, taintDelay } = this.#scenario.agents;
+    return new RotationRun({
+      ...{ fleet: this.#fleet, events: this.#events, network: this.#network, agents: this.#agents },
+      ...{ rotation: this.#rotation, progress: this.#progress },
+      trust: new TrustStates(this.#seed, rule === 'spire' ? 0 : taintDelay),
+    });
+  }
+
   #begin(): void {
     const { agents, workloads } = this.#scenario;
     const random = new Random(this.#seed, 4);
     const returnAt = sampler(agents.return, random);
     for (let agent = 0; agent < this.#fleet.agents; agent++) {
-      const flags = this.#fleet.agentFlags[agent] ?? 0;
-      const held = (this.#fleet.first[agent + 1] ?? 0) - (this.#fleet.first[agent] ?? 0);
-      if ((flags & TOO_OLD) === 0 && agents.start !== 'cold') this.#old += held;
       if (agents.start === 'cold') {
-        this.#fleet.agentFlags[agent] = flags | NOT_STARTED;
-        this.#fleet.connectedAt[agent] = Infinity;
-        this.#fleet.replica[agent] = -1;
-        this.#wanted += held;
+        this.#progress.willStart(agent);
+        this.#isAway(agent);
         this.#events.schedule(random.next() * agents.startOver, kinds.RESTART, agent);
-      } else if (random.next() < agents.away) {
-        this.#fleet.connectedAt[agent] = Infinity;
-        this.#fleet.replica[agent] = -1;
+        continue;
+      }
+      this.#progress.runsAlready(agent);
+      if (random.next() < agents.away) {
+        this.#isAway(agent);
         this.#events.schedule(returnAt(), kinds.CONNECT, agent);
-        this.#agents.wakeBy(agent, 0);
       } else {
         this.#network.connectedFromStart(agent);
-        this.#agents.wakeBy(agent, 0);
       }
+      this.#agents.wakeBy(agent, 0);
     }
-    this.#turns.forEach(({ atMs }, index) => this.#events.schedule(atMs, kinds.SCRIPT, index));
-    this.#scheduleStep();
+    this.#failures.schedule();
+    this.#steps.scheduleNext();
     this.#events.schedule(1000, kinds.SECOND, 1);
     if (workloads.new > 0) this.#schedulePasserBy(0);
+  }
+
+  #isAway(agent: number): void {
+    this.#fleet.connectedAt[agent] = Infinity;
+    this.#fleet.replica[agent] = -1;
   }
 
   #handle(now: number, kind: number, value: number): void {
     this.#now = now;
     this.#handled++;
-    this.#giveUpLate(now);
+    this.#exchange.giveUpLate(now);
     switch (kind) {
-      case kinds.WAKE: {
-        this.#agents.woken(value, now);
-        return;
-      }
-      case kinds.ARRIVE: {
-        this.#arrive(value, now);
-        return;
-      }
-      case kinds.SERVED: {
-        this.#servers.served(value, now);
-        return;
-      }
-      case kinds.SIGNED: {
-        this.#signed(value, now);
-        return;
-      }
-      case kinds.ANSWER: {
-        this.#answer(value, now);
-        return;
-      }
-      case kinds.TRUST: {
-        this.#takeTrust(value, now);
-        return;
-      }
-      case kinds.CONNECT: {
-        this.#connect(value, now);
-        return;
-      }
-      case kinds.RESTART: {
-        this.#restart(value, now);
-        return;
-      }
-      case kinds.SECOND: {
-        this.#second(value, now);
-        return;
-      }
-      case kinds.STEP: {
-        this.#step(now);
-        return;
-      }
-      case kinds.SCRIPT: {
-        this.#turn(value, now);
-        return;
-      }
-      case kinds.PASS_BY: {
-        this.#passBy(now);
-        return;
-      }
-    }
-  }
-
-  #reasonOf(message: number): 'wave' | 'ordinary' | 'first' {
-    if (this.#pool.kind[message] !== RENEWAL) return 'first';
-    return this.#pool.wave[message] === 1 ? 'wave' : 'ordinary';
-  }
-
-  #send(message: number, now: number): void {
-    this.#recorder.add(this.#recorder.asked, now, this.#pool.items[message] ?? 0);
-    this.#deadlines.push(message);
-    this.#generations.push(this.#pool.generation[message] ?? 0);
-    this.#network.send(message, now);
-  }
-
-  #arrive(message: number, now: number): void {
-    if (this.#network.arrived(message)) this.#servers.arrive(message, now);
-  }
-
-  #signed(value: number, now: number): void {
-    const { calls, throttled } = this.#keyManager;
-    this.#servers.signed(value, now);
-    this.#recorder.add(this.#recorder.signatures, now, this.#keyManager.calls - calls);
-    this.#recorder.add(this.#recorder.throttled, now, this.#keyManager.throttled - throttled);
-  }
-
-  #answer(message: number, now: number): void {
-    const pool = this.#pool;
-    // Lost on the way back: the agent gives up in its own time.
-    const heard = pool.awaited[message] === 1 && !this.#network.isCut(pool.agent[message] ?? 0);
-    if (heard) {
-      const issued = pool.issued[message] ?? 0;
-      const latency = pool.kind[message] === RENEWAL ? this.#recorder.renewalLatency : this.#recorder.firstLatency;
-      if (issued > 0) latency.add(Math.floor(now / 1000), now - (pool.sentAt[message] ?? 0), issued);
-      this.#settle(message, issued, now);
-    }
-    pool.letGo(message);
-  }
-
-  #settle(message: number, issued: number, now: number): void {
-    const pool = this.#pool;
-    pool.awaited[message] = 0;
-    if (pool.kind[message] !== PASSER_BY) this.#agents.answered(message, issued, now);
-    pool.letGo(message);
-  }
-
-  /** What has waited as long as an agent waits: the answer, if one comes, is not heard. */
-  #giveUpLate(now: number): void {
-    const { deadline } = this.#scenario.servers;
-    while (this.#deadlines.size > 0) {
-      const message = this.#deadlines.peek;
-      const waits = this.#pool.generation[message] === this.#generations.peek && this.#pool.awaited[message] === 1;
-      const dueAt = (this.#pool.sentAt[message] ?? 0) + deadline;
-      if (waits && dueAt > now) return;
-      this.#deadlines.shift();
-      this.#generations.shift();
-      if (!waits) continue;
-      const items = this.#pool.items[message] ?? 0;
-      this.#recorder.totals.timedOut += items;
-      this.#recorder.totals.wasted += this.#pool.issued[message] ?? 0;
-      this.#recorder.add(this.#recorder.failed, dueAt, items);
-      this.#settle(message, 0, now);
-    }
-  }
-
-  #replacing(svid: number, agent: number, successor: number, now: number): void {
-    const keyset = this.#fleet.keyset[svid];
-    if (keyset === NO_KEYSET) {
-      this.#recorder.firstCame(now - (this.#startedAt[agent] ?? 0));
-    } else {
-      this.#watch.replacing(svid, agent, now);
-    }
-    if ((this.#fleet.flags[svid] ?? 0) & 2) this.#wanted--;
-    if (keyset !== OLD || successor === OLD) return;
-    if (((this.#fleet.agentFlags[agent] ?? 0) & TOO_OLD) === 0) this.#old--;
-    if (this.#tainted) this.#recorder.replaced(now);
-    this.#hole(svid, agent, now);
-  }
-
-  #hole(svid: number, agent: number, now: number): void {
-    const forcedAt = this.#fleet.forcedAt[agent] ?? Infinity;
-    if (this.#scenario.agents.rule !== 'spire' || !Number.isFinite(forcedAt)) return;
-    const dropsAt = spireDropsAt(svid - (this.#fleet.first[agent] ?? 0), forcedAt);
-    if (dropsAt <= now) this.#recorder.hole(now - dropsAt);
-  }
-
-  #takeTrust(agent: number, now: number): void {
-    const known = this.#fleet.version[agent] ?? 0;
-    if (this.#network.isCut(agent) || (this.#fleet.connectedAt[agent] ?? Infinity) > now || known >= this.#version)
-      return;
-    this.#fleet.version[agent] = this.#version;
-    if (((this.#fleet.agentFlags[agent] ?? 0) & TOO_OLD) !== 0) return;
-    if (this.#version >= 3 && (known < 3 || this.#version > 3)) {
-      const forcedAt = this.#trust.forcedAt(agent, known, this.#version, now);
-      this.#fleet.forcedAt[agent] = forcedAt;
-      this.#agents.wakeBy(agent, Math.max(now, forcedAt));
+      case kinds.WAKE:
+        return this.#agents.woken(value, now);
+      case kinds.ARRIVE:
+        return this.#exchange.arrive(value, now);
+      case kinds.SERVED:
+        return this.#servers.served(value, now);
+      case kinds.SIGNED:
+        return this.#exchange.signed(value, now);
+      case kinds.ANSWER:
+        return this.#exchange.answer(value, now);
+      case kinds.TRUST:
+        return this.#steps.takeIn(value, now);
+      case kinds.CONNECT:
+        return this.#connect(value, now);
+      case kinds.RESTART:
+        return this.#restart(value, now);
+      case kinds.SECOND:
+        return this.#second(value, now);
+      case kinds.STEP:
+        return this.#steps.commit(now);
+      case kinds.SCRIPT:
+        return this.#failures.turn(value, now);
+      case kinds.PASS_BY:
+        return this.#passBy(now);
     }
   }
 
@@ -363,84 +246,9 @@ class Simulation {
   }
 
   #restart(agent: number, now: number): void {
-    const fresh = ((this.#fleet.agentFlags[agent] ?? 0) & NOT_STARTED) !== 0;
-    this.#startedAt[agent] = now;
-    if (fresh) {
-      this.#fleet.agentFlags[agent] = (this.#fleet.agentFlags[agent] ?? 0) & ~NOT_STARTED;
-    } else {
-      const to = this.#fleet.first[agent + 1] ?? 0;
-      for (let svid = this.#fleet.first[agent] ?? 0; svid < to; svid++) {
-        if (((this.#fleet.flags[svid] ?? 0) & 2) === 0) this.#wanted++;
-      }
-      this.#agents.restarted(agent);
-    }
+    if (this.#progress.started(agent, now) === 'again') this.#agents.restarted(agent);
     this.#fleet.connectedAt[agent] = now + RESTART_MS;
     this.#events.schedule(now + RESTART_MS, kinds.CONNECT, agent);
-  }
-
-  #step(now: number): void {
-    this.#version++;
-    if (this.#version === 3) {
-      this.#tainted = true;
-      let old = 0;
-      for (let svid = 0; svid < this.#fleet.svids; svid++) if (this.#fleet.keyset[svid] === OLD) old++;
-      this.#recorder.taintBegins(old);
-    }
-    if (this.#version === 4) this.#watch.removedAt = now;
-    this.#rotation.committed(now, this.#network.publish(now));
-    this.#scheduleStep();
-  }
-
-  #scheduleStep(): void {
-    const at = this.#rotation.nextCommit();
-    if (at !== undefined) this.#events.schedule(at, kinds.STEP, 0);
-  }
-
-  #turn(index: number, now: number): void {
-    this.#scripted--;
-    const turn = this.#turns[index];
-    switch (turn?.turn) {
-      case undefined:
-        return;
-      case 'lose replica':
-        this.#servers.lose(turn.replica, now);
-        this.#network.replicasChanged();
-        {
-          this.#network.replicaLost(turn.replica, now);
-          return;
-        }
-      case 'return replica':
-        this.#servers.return(turn.replica);
-        {
-          this.#network.replicasChanged();
-          return;
-        }
-      case 'quota': {
-        this.#keyManager.setQuota(turn.perSecond, now);
-        return;
-      }
-      case 'key manager away': {
-        this.#keyManager.setAway(true);
-        return;
-      }
-      case 'key manager back': {
-        this.#keyManager.setAway(false);
-        return;
-      }
-      case 'cut zone': {
-        this.#network.cut(turn.zone, now);
-        return;
-      }
-      case 'heal zone': {
-        this.#network.heal(turn.zone, now);
-        return;
-      }
-      case 'restart agents':
-        for (let agent = 0; agent < this.#fleet.agents; agent++) {
-          if (this.#random.next() >= turn.share) continue;
-          this.#events.schedule(now + this.#random.next() * turn.overMs, kinds.RESTART, agent);
-        }
-    }
   }
 
   #schedulePasserBy(now: number): void {
@@ -450,31 +258,12 @@ class Simulation {
 
   #passBy(now: number): void {
     const agent = this.#random.below(this.#fleet.agents);
-    this.#send(this.#pool.open(PASSER_BY, agent, -1, 1, now), now);
+    this.#exchange.send(this.#pool.open(PASSER_BY, agent, -1, 1, now), now);
     this.#schedulePasserBy(now);
   }
 
   #second(second: number, now: number): void {
-    this.#recorder.waiting[second - 1] = this.#servers.waiting;
-    this.#recorder.onOld[second - 1] = this.#tainted ? this.#recorder.oldNow : NaN;
     this.#events.schedule(now + 1000, kinds.SECOND, second + 1);
-    if (this.#isDone(now)) this.#doneAt = now;
-  }
-
-  /** Nothing is planned any more and nobody waits: what goes on is the ordinary life of the fleet. */
-  #isDone(now: number): boolean {
-    const { enabled, removeAfter } = this.#scenario.rotation;
-    const last = removeAfter === undefined ? 'taint' : 'remove';
-    const committedAt = this.#rotation.committedAt(last) ?? (this.#rotation.failure === undefined ? Infinity : now);
-    if (this.#scripted > 0 || this.#wanted > 0) return false;
-    if (!enabled)
-      return this.#scenario.agents.start === 'cold' || this.#scenario.failures.length > 0 ? this.#quiet(now) : false;
-    return committedAt <= now && this.#old === 0 && this.#quiet(now, committedAt);
-  }
-
-  #quietSince: number | undefined;
-  #quiet(now: number, since = 0): boolean {
-    this.#quietSince ??= now;
-    return now - Math.max(this.#quietSince, since) >= AFTERGLOW_MS;
+    if (this.#progress.look(second, this.#servers.waiting, this.#failures.toCome, now)) this.#doneAt = now;
   }
 }
