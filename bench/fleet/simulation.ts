@@ -80,7 +80,7 @@ class Simulation {
     this.#observer = observer;
     this.#random = new Random(seed, 1);
     this.#events = new CalendarQueue(scenario.horizon);
-    this.#fleet = new FleetState(scenario, new Random(seed, 2));
+    this.#fleet = new FleetState(scenario, seed);
     this.#recorder = new Recorder(scenario.horizon);
     this.#keyManager = new KeyManagerModel(scenario.keyManager, new Random(seed, 3));
     this.#servers = this.#makeServers();
@@ -215,29 +215,41 @@ class Simulation {
     this.#exchange.giveUpLate(now);
     switch (kind) {
       case kinds.WAKE:
-        return this.#agents.woken(value, now);
+        this.#agents.woken(value, now);
+        break;
       case kinds.ARRIVE:
-        return this.#exchange.arrive(value, now);
+        this.#exchange.arrive(value, now);
+        break;
       case kinds.SERVED:
-        return this.#servers.served(value, now);
+        this.#servers.served(value, now);
+        break;
       case kinds.SIGNED:
-        return this.#exchange.signed(value, now);
+        this.#exchange.signed(value, now);
+        break;
       case kinds.ANSWER:
-        return this.#exchange.answer(value, now);
+        this.#exchange.answer(value, now);
+        break;
       case kinds.TRUST:
-        return this.#steps.takeIn(value, now);
+        this.#steps.takeIn(value, now);
+        break;
       case kinds.CONNECT:
-        return this.#connect(value, now);
+        this.#connect(value, now);
+        break;
       case kinds.RESTART:
-        return this.#restart(value, now);
+        this.#restart(value, now);
+        break;
       case kinds.SECOND:
-        return this.#second(value, now);
+        this.#second(value, now);
+        break;
       case kinds.STEP:
-        return this.#steps.commit(now);
+        this.#steps.commit(now);
+        break;
       case kinds.SCRIPT:
-        return this.#failures.turn(value, now);
+        this.#failures.turn(value, now);
+        break;
       case kinds.PASS_BY:
-        return this.#passBy(now);
+        this.#passBy(now);
+        break;
     }
   }
 
