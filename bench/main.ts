@@ -2,12 +2,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { reportPage, type RowResult } from './report/page.js';
-import { printFigure } from './report/terminal.js';
-import { projectRoot } from './rig/program.js';
+import { printFigure, printUsages } from './report/terminal.js';
+import { projectRoot, takeUsages } from './rig/program.js';
 import type { Effort } from './row.js';
 import { ROWS } from './rows.js';
 
-// usage: npm run bench -- [NAME …] [--quick] [--profile]
+// usage: npm run bench -- [NAME …] [--quick] [--profile] [--full-time]
 
 const args = process.argv.slice(2);
 const quick = args.includes('--quick');
@@ -24,6 +24,7 @@ mkdirSync(profiles, { recursive: true });
 
 const effortOf = (id: string): Effort => ({
   quick,
+  fullTime: args.includes('--full-time'),
   ...(args.includes('--profile') && { profiling: { folder: profiles } }),
   rounds: quick ? 3 : 9,
   sampleMs: quick ? 200 : 1_000,
@@ -35,7 +36,9 @@ for (const row of ROWS.filter(({ id }) => names.length === 0 || names.includes(i
   process.stdout.write(`${row.id}  ${row.work}\n    against ${row.anchor}\n`);
   const figures = await row.measure(effortOf(row.id));
   for (const figure of figures) process.stdout.write(printFigure(figure));
-  results.push({ id: row.id, work: row.work, anchor: row.anchor, figures });
+  const programs = takeUsages();
+  process.stdout.write(printUsages(programs));
+  results.push({ id: row.id, work: row.work, anchor: row.anchor, figures, programs });
 }
 
 const now = new Date().toISOString();

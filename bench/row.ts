@@ -9,6 +9,8 @@ export interface Figure {
   readonly target?: { readonly is: 'at least' | 'at most'; readonly value: number };
   /** Absolute values for people, never compared over time. */
   readonly absolute: Readonly<Record<string, string>>;
+  /** The cost at each size, where growth is what is measured; drawn on the page. */
+  readonly growth?: readonly { readonly size: number; readonly cost: number }[];
 }
 
 /** One row of the benchmark. */
@@ -24,6 +26,8 @@ export interface Row {
 export interface Effort {
   /** Shorter and smaller, to see that all works. */
   readonly quick: boolean;
+  /** B8 as specified, which takes ten minutes. */
+  readonly fullTime?: boolean;
   /** Where the programs under test write CPU profiles, when asked for. */
   readonly profiling?: Profiling;
   readonly rounds: number;

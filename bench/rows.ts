@@ -6,6 +6,7 @@ import { growthRow } from './rows/growth.js';
 import { mintOverWireRow } from './rows/mint-over-wire.js';
 import { pushRow } from './rows/push.js';
 import { startRow } from './rows/start.js';
+import { waveRow } from './rows/wave.js';
 
 /** Every row of the benchmark, in the order in which they are measured. */
-export const ROWS: readonly Row[] = [mintRow, mintOverWireRow, jwtRow, fetchRow, pushRow, startRow, growthRow];
+export const ROWS: readonly Row[] = [mintRow, mintOverWireRow, jwtRow, fetchRow, pushRow, waveRow, startRow, growthRow];

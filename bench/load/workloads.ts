@@ -1,6 +1,7 @@
 import { serveCommands } from '../rig/commands.js';
 import { X509_PATH } from './requests.js';
 import { answerOf, firstMessage, RawConnection } from './raw-grpc.js';
+import { serialOf } from './svid-serial.js';
 
 // A load generator in a process of its own: workloads of one user, or of many behind relays.
 
@@ -28,6 +29,12 @@ interface Held {
   readonly connection: RawConnection;
   messages: number;
   lastAt: number;
+  /** Serial number of the newest SVID. */
+  serial: string;
+  /** Serial number at `markSvids`. */
+  markedSerial: string;
+  /** When the first SVID with another serial number than the marked one came. */
+  renewedAt: number;
 }
 
 let held: Held[] = [];
@@ -61,14 +68,18 @@ async function loop({ sockets, path, body, inFlight, ms, connectionPer }: LoopOp
   return { count: times.length, errors, seconds, p50: at(0.5), p99: at(0.99), max: at(1) };
 }
 
-function openOne(socket: string): Promise<void> {
+function openOn(connection: RawConnection): Promise<void> {
   return new Promise((resolve, reject) => {
-    const stream: Held = { connection: new RawConnection(socket), messages: 0, lastAt: 0 };
+    const stream: Held = { connection, messages: 0, lastAt: 0, serial: '', markedSerial: '', renewedAt: 0 };
+    let opened = false;
     stream.connection.call(X509_PATH, Buffer.alloc(0), {
-      message: () => {
+      message: (bytes) => {
         stream.messages += 1;
         stream.lastAt = performance.now();
-        if (stream.messages === 1) resolve();
+        stream.serial = serialOf(bytes);
+        if (stream.renewedAt === 0 && stream.serial !== stream.markedSerial) stream.renewedAt = stream.lastAt;
+        if (!opened) resolve();
+        opened = true;
       },
       end: () => {
         ended += 1;
@@ -77,6 +88,23 @@ function openOne(socket: string): Promise<void> {
     });
     held.push(stream);
   });
+}
+
+/** Opens `count` streams, `each` on one connection; 32 connections at a time. */
+async function open(sockets: readonly string[], count: number, each = 1): Promise<number> {
+  const startedAt = performance.now();
+  let next = 0;
+  const opener = async (): Promise<void> => {
+    while (next < count) {
+      const socket = sockets[(next / each) % sockets.length] ?? '';
+      const streams = Math.min(each, count - next);
+      next += streams;
+      const connection = new RawConnection(socket);
+      await Promise.all(Array.from({ length: streams }, () => openOn(connection)));
+    }
+  };
+  await Promise.all(Array.from({ length: 32 }, opener));
+  return performance.now() - startedAt;
 }
 
 /** Resolves once `done` holds, looked at every few milliseconds. */
@@ -93,15 +121,20 @@ const commands = {
   /** The first message of one call, on a connection of its own. */
   first: async (socket: string, path: string, body: Uint8Array): Promise<Uint8Array> =>
     firstMessage(socket, path, Buffer.from(body)),
-  /** Opens streams that stay, each on a connection of its own, 32 at a time; milliseconds until each has its first message. */
-  open: async (sockets: readonly string[], count: number): Promise<number> => {
-    const startedAt = performance.now();
-    let next = 0;
-    const opener = async (): Promise<void> => {
-      while (next < count) await openOne(sockets[next++ % sockets.length] ?? '');
-    };
-    await Promise.all(Array.from({ length: 32 }, opener));
-    return performance.now() - startedAt;
+  /** Opens streams that stay, each on a connection of its own unless told otherwise; milliseconds until all have their first message. */
+  open,
+  /** From now on, which SVIDs are other ones than now is noted. */
+  markSvids: (): void => {
+    for (const stream of held) {
+      stream.markedSerial = stream.serial;
+      stream.renewedAt = 0;
+    }
+  },
+  /** Waits until every stream has another SVID than at `markSvids`; when the first and the last came, ms since the epoch. */
+  renewed: async (limitMs: number): Promise<{ firstAt: number; lastAt: number; ended: number }> => {
+    await until(`renewal of ${held.length} SVIDs`, () => held.every(({ renewedAt }) => renewedAt > 0), limitMs);
+    const moments = held.map(({ renewedAt }) => performance.timeOrigin + renewedAt).sort((a, b) => a - b);
+    return { firstAt: moments[0] ?? NaN, lastAt: moments.at(-1) ?? NaN, ended };
   },
   /** Messages that each stream has had so far are forgotten. */
   forget: (): void => {
@@ -131,7 +164,7 @@ const commands = {
   /** When the newest message came, wall-clock milliseconds since the epoch. */
   newest: (): number => performance.timeOrigin + held.reduce((newest, { lastAt }) => Math.max(newest, lastAt), 0),
   closeAll: (): void => {
-    for (const { connection } of held) connection.close();
+    for (const connection of new Set(held.map((stream) => stream.connection))) connection.close();
     held = [];
   },
 };

@@ -1,4 +1,5 @@
 import { missedBy } from './terminal.js';
+import type { ProgramUsage } from '../rig/program.js';
 import { reached, spreadOf, type Figure } from '../row.js';
 
 /** One row's figures as they are kept in the results file. */
@@ -7,6 +8,8 @@ export interface RowResult {
   readonly work: string;
   readonly anchor: string;
   readonly figures: readonly Figure[];
+  /** What the programs under test used over the whole row. */
+  readonly programs?: readonly ProgramUsage[];
 }
 
 const WIDTH = 360;

@@ -1,3 +1,4 @@
+import type { ProgramUsage } from '../rig/program.js';
 import { reached, spreadOf, type Figure } from '../row.js';
 
 const VERDICT = { true: 'reached', false: 'MISSED', undefined: '' } as const;
@@ -19,4 +20,13 @@ export function printFigure(figure: Figure): string {
   const verdict = `${VERDICT[String(reached(figure)) as keyof typeof VERDICT]} ${missedBy(figure)}`;
   const notes = Object.entries(absolute).map(([key, value]) => `${key} ${value}`);
   return `  ${name.padEnd(58)} ${spread} ${wanted.padEnd(15)} ${verdict.padEnd(16)} ${notes.join(', ')}\n`;
+}
+
+/** What the programs under test used over a row, as one line; nothing when there were none. */
+export function printUsages(programs: readonly ProgramUsage[]): string {
+  if (programs.length === 0) return '';
+  const shown = programs.map(({ name, cpuSeconds, peakKib }) => {
+    return `${name} ${cpuSeconds.toFixed(1)} s CPU, ${(peakKib / 1024).toFixed(0)} MiB peak`;
+  });
+  return `  used in all: ${shown.join('; ')}\n`;
 }

@@ -2,12 +2,28 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { cpuSeconds, memoryKib } from './usage.js';
 
 export const projectRoot = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** Where CPU profiles of the programs under test are written, when asked for. */
 export interface Profiling {
   readonly folder: string;
+}
+
+/** What a program under test had used when it was told to end. */
+export interface ProgramUsage {
+  readonly name: string;
+  /** User and system. */
+  readonly cpuSeconds: number;
+  readonly peakKib: number;
+}
+
+const usages: ProgramUsage[] = [];
+
+/** Of the programs that have ended since the last time this was asked. */
+export function takeUsages(): readonly ProgramUsage[] {
+  return usages.splice(0);
 }
 
 /** A program under test. */
@@ -45,9 +61,15 @@ export class Program {
     throw new Error(`${this.name} has ended:\n${readFileSync(this.#log, 'utf8').slice(-2_000)}`);
   }
 
+  /** The first match of `pattern` in what the program has written so far. */
+  logged(pattern: RegExp): RegExpExecArray | undefined {
+    return pattern.exec(readFileSync(this.#log, 'utf8')) ?? undefined;
+  }
+
   /** SIGTERM, and its end. */
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    usages.push({ name: this.name, cpuSeconds: cpuSeconds(this.pid), peakKib: memoryKib(this.pid).peak });
     const ended = once(this.#child, 'exit');
     this.#child.kill('SIGTERM');
     await ended;

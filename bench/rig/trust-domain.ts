@@ -25,6 +25,7 @@ export interface AgentSettings {
   readonly cacheSize?: number;
   readonly sharing?: 'identity' | 'connection';
   readonly taintDelayMax?: string;
+  readonly renewalsPerSecond?: number;
 }
 
 /** One server of the project as a separate process, with a cluster, and any number of agents. */
@@ -99,7 +100,7 @@ export class TrustDomain {
   }
 
   /** What an agent of this cluster reads. */
-  agentConfig(name: string, { cacheSize = 12_000, sharing, taintDelayMax }: AgentSettings = {}): object {
+  agentConfig(name: string, { cacheSize = 12_000, sharing, ...lab }: AgentSettings = {}): object {
     const { address, ...auth } = this.agentAccess();
     return {
       agent: {
@@ -111,7 +112,7 @@ export class TrustDomain {
         limits: { connectionsPerUid: 20_000, streamsPerUid: 20_000, attestationsPerUid: 10_000 },
       },
       metricsAPI: { port: 0 },
-      ...(taintDelayMax !== undefined && { lab: { taintDelayMax } }),
+      lab,
     };
   }
 

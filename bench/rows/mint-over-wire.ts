@@ -30,7 +30,8 @@ const CASES = [
 
 type CaseName = (typeof CASES)[number]['name'] | 'anchor';
 
-async function sampleMints(
+/** One sample of a closed loop of mints. */
+export async function sampleMints(
   load: LoadProcess<MintingAgent>,
   serverPid: number,
   { kind, batch }: { readonly kind: 'x509' | 'jwt'; readonly batch: number },
