@@ -13,7 +13,6 @@ import type { Clock } from './runtime/clock.js';
 import { openHttpEndpoint, type Readiness } from './runtime/http-endpoint.js';
 import type { Logger } from './runtime/logger.js';
 import { runReadyChecker } from './runtime/ready-checker.js';
-import { observeRpcs } from './runtime/rpc-observer.js';
 import { runTasks } from './runtime/task-group.js';
 import { RENEWALS_PER_SECOND } from './svid/renewal-gate.js';
 import { createSvidRoom, SVID_DEFAULTS, type SvidRoom } from './svid/svid-room.js';
@@ -96,7 +95,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     },
     ...{ clock, logger, onUnexpected, metrics, limits: agent.limits },
     authority: agent.javaAuthorityShim ? 'repair' : 'as-is',
-    interceptors: [observeRpcs(metrics, clock)],
+    observer: metrics,
   });
 
   watchLevels(metrics, server, svids, workloadApi);

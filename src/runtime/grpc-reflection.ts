@@ -20,22 +20,33 @@ const PATHS = ['v1', 'v1alpha'].map((version) => `/grpc.reflection.${version}.Se
 
 const asBytes = (bytes: Buffer): Buffer => bytes;
 
+/** Paths of gRPC server reflection, v1 and v1alpha, each with what answers an encoded request by an encoded response. */
+export type ReflectionMethods = ReadonlyMap<string, (request: Buffer) => Promise<Buffer>>;
+
 /**
- * Offers gRPC server reflection, v1 and v1alpha, for the services of `file` (relative to `proto/`). What it needs is loaded when
- * somebody asks for the first time: few programs do, and it would take a quarter of the start.
+ * Reflection of the services of `file` (relative to `proto/`). What it needs is loaded when somebody asks for the first time: few
+ * programs do, and it would take a quarter of the start.
  */
-export function addReflectionOf(file: string, server: Server, onUnexpected: OnUnexpected): void {
+export function reflectionOf(file: string): ReflectionMethods {
   let loaded: Promise<ReadonlyMap<string, Answer>> | undefined;
-  for (const path of PATHS) {
+  const answer = (path: string) => async (request: Buffer) => {
+    const found = (await (loaded ??= answersOf(file))).get(path);
+    if (found === undefined) throw new Error(`no reflection at ${path}`);
+    return found(request);
+  };
+  return new Map(PATHS.map((path) => [path, answer(path)]));
+}
+
+/** Offers reflection of `file` on a grpc-js server. */
+export function addReflectionOf(file: string, server: Server, onUnexpected: OnUnexpected): void {
+  for (const [path, answer] of reflectionOf(file)) {
     const method: MethodDefinition<Buffer, Buffer> = {
       ...{ path, requestStream: true, responseStream: true },
       ...{ requestSerialize: asBytes, requestDeserialize: asBytes },
       ...{ responseSerialize: asBytes, responseDeserialize: asBytes },
     };
     const serve = bidiStream<Buffer, Buffer>(async (requests, send) => {
-      const answer = (await (loaded ??= answersOf(file))).get(path);
-      if (answer === undefined) throw new Error(`no reflection at ${path}`);
-      for await (const request of requests) send(answer(request));
+      for await (const request of requests) send(await answer(request));
     }, onUnexpected);
     server.addService(
       { [METHOD]: method },

@@ -42,7 +42,7 @@ export function readSettings<G extends SettingGroup>(
   const result: Record<string, unknown> = {};
   if (typeof given !== 'object' || Array.isArray(given)) {
     problems.add(pointer, 'a group of settings (key: value) is expected');
-    return result as Parsed<G>;
+    return readSettings(group, undefined, SILENT, pointer);
   }
   for (const key of Object.keys(given)) {
     if (Object.hasOwn(group, key)) continue;
@@ -131,14 +131,24 @@ export function optionalText(help: string, form = ANY_TEXT, fallback = ''): Sett
   return setting<string | undefined>('text', help, otherwise(undefined, fallback), form.expected, textOf(form));
 }
 
-/** A list of texts, empty when unset. */
+/** A list of texts, empty when unset. What is wrong with an entry is told at that entry. */
 export function textList(help: string, form = ANY_TEXT, max = 64): Setting<readonly string[]> {
-  const expected = `a list of at most ${max} entries, each ${form.expected},`;
-  return setting<readonly string[]>('list of texts', help, otherwise(Object.freeze([]), '[]'), expected, (value) => {
-    if (!Array.isArray(value) || value.length > max) return undefined;
-    const entries = value.map(textOf(form));
-    return entries.every((entry) => entry !== undefined) ? Object.freeze(entries) : undefined;
-  });
+  return {
+    type: 'list of texts',
+    fallback: '[]',
+    help,
+    read: (value = [], pointer, problems) => {
+      if (!Array.isArray(value) || value.length > max) {
+        problems.add(pointer, `a list of at most ${max} entries, each ${form.expected}, is expected`);
+        return Object.freeze([]);
+      }
+      const entries = (value as readonly unknown[]).map(textOf(form));
+      entries.forEach((entry, index) => {
+        if (entry === undefined) problems.add(pointerTo(pointer, index), `${form.expected} is expected`);
+      });
+      return Object.freeze(entries.filter((entry) => entry !== undefined));
+    },
+  };
 }
 
 /** A whole number; digits in quotes are one too, since templates like to quote. */

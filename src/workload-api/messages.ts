@@ -1,7 +1,9 @@
-import type { ServiceDefinition } from '@grpc/grpc-js';
+import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js';
 import type { JwtSvid, X509Svid } from '../domain/svid.js';
 import { jwksOf, type TrustBundle } from '../domain/trust-bundle.js';
 import type { X509Context } from '../domain/x509-context.js';
+import { SpirlError } from '../runtime/errors.js';
+import { framed } from '../runtime/grpc-frame.js';
 import { loadService } from '../runtime/load-proto.js';
 import type { BundleSet } from './bundle-source.js';
 import { structOf } from './struct-message.js';
@@ -21,12 +23,6 @@ export interface ValidateRequestMessage {
   readonly svid: string;
 }
 
-/** A request whose bytes are no message of the expected type. */
-export const MALFORMED = Object.freeze({ malformed: true });
-
-/** Requests without fields; grpc-js takes a falsy value for a missing message. */
-const EMPTY = Object.freeze({});
-
 let published: ServiceDefinition | undefined;
 
 /** The published service; loaded at first use. */
@@ -35,29 +31,32 @@ function schema(): ServiceDefinition {
   return published;
 }
 
-/** The service as served: answers are bytes made by the functions below, so that one encoding goes out on many streams. */
-export function workloadApiDefinition(): ServiceDefinition {
-  const methods = Object.entries(schema()).map(([name, method]) => {
-    const requestDeserialize = method.responseStream ? () => EMPTY : lenient(method.requestDeserialize);
-    return [name, { ...method, requestDeserialize, responseSerialize: (bytes: Buffer) => bytes }];
-  });
-  return Object.fromEntries(methods) as ServiceDefinition;
+export function decodeJwtSvidRequest(bytes: Buffer): JwtSvidRequestMessage {
+  return decode('FetchJWTSVID', bytes) as JwtSvidRequestMessage;
 }
 
-function lenient(decode: (bytes: Buffer) => unknown): (bytes: Buffer) => unknown {
-  return (bytes) => {
-    try {
-      return decode(bytes);
-    } catch {
-      return MALFORMED;
-    }
-  };
+export function decodeValidateRequest(bytes: Buffer): ValidateRequestMessage {
+  return decode('ValidateJWTSVID', bytes) as ValidateRequestMessage;
 }
 
+/** Throws INVALID_REQUEST when the bytes are no such message. */
+function decode(method: string, bytes: Buffer): unknown {
+  try {
+    return definitionOf(method).requestDeserialize(bytes);
+  } catch (error) {
+    throw new SpirlError('INVALID_REQUEST', 'request: the bytes are no message of the expected type', { cause: error });
+  }
+}
+
+/** Framed, so that one encoding goes out on many streams. */
 function encode(method: string, message: object): Buffer {
-  const found = schema()[method];
+  return framed(definitionOf(method).responseSerialize(message));
+}
+
+function definitionOf(method: string): MethodDefinition<object, object> {
+  const found: MethodDefinition<object, object> | undefined = schema()[method];
   if (found === undefined) throw new Error(`no method ${method}`);
-  return found.responseSerialize(message);
+  return found;
 }
 
 /** Runs `make` once per object; the result lives as long as the object. */

@@ -1,8 +1,16 @@
-import type { Server } from '@grpc/grpc-js';
-import type { OnUnexpected } from '../runtime/grpc-adapter.js';
-import { addReflectionOf } from '../runtime/grpc-reflection.js';
+import { framed } from '../runtime/grpc-frame.js';
+import { reflectionOf } from '../runtime/grpc-reflection.js';
+import type { RpcMethod } from '../runtime/rpc-method.js';
 
-/** Offers gRPC server reflection, v1 and v1alpha (WE 7), for the Workload API. */
-export function addReflection(server: Server, onUnexpected: OnUnexpected): void {
-  addReflectionOf('spiffe/workload.proto', server, onUnexpected);
+/** gRPC server reflection, v1 and v1alpha (WE 7), for the Workload API, by path. */
+export function reflectionMethods(): readonly (readonly [string, RpcMethod])[] {
+  return [...reflectionOf('spiffe/workload.proto')].map(([path, answer]) => [
+    path,
+    {
+      type: 'bidi_stream',
+      serve: async (requests, call) => {
+        for await (const request of requests) call.send(framed(await answer(request)));
+      },
+    },
+  ]);
 }

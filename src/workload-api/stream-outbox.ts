@@ -1,8 +1,16 @@
 import type { PushQueue } from './push-queue.js';
 
-/** The writing half of a stream. `sent` is called when the message has left for the client's receive window. */
+/** The call that a stream belongs to. */
 export interface MessageSink {
-  write(message: Buffer, sent: () => void): unknown;
+  /** `taken` is called when the message has left for the client's receive window. */
+  send(message: Buffer, taken: () => void): void;
+  fail(error: unknown): void;
+}
+
+/** Who may have what is sent. */
+export interface Recipient {
+  /** Throws when the caller is not any more who it was. */
+  verify(): void;
 }
 
 /**
@@ -12,18 +20,16 @@ export interface MessageSink {
 export class StreamOutbox {
   readonly #sink: MessageSink;
   readonly #queue: PushQueue;
-  readonly #beforeSend: () => void;
-  readonly #fail: (error: unknown) => void;
+  readonly #recipient: Recipient;
   #last: Buffer | undefined;
   #waiting: Buffer | undefined;
   #state: 'idle' | 'queued' | 'writing' | 'ended' = 'idle';
 
-  /** `beforeSend` runs before each message; what it throws goes to `fail` and nothing more is sent. */
-  constructor(sink: MessageSink, queue: PushQueue, beforeSend: () => void, fail: (error: unknown) => void) {
+  /** `recipient` is verified before each message; if that throws, the call fails with it and nothing more is sent. */
+  constructor(sink: MessageSink, queue: PushQueue, recipient: Recipient) {
     this.#sink = sink;
     this.#queue = queue;
-    this.#beforeSend = beforeSend;
-    this.#fail = fail;
+    this.#recipient = recipient;
   }
 
   /** Never throws. The first message of a stream is written at once, later ones take their turn. */
@@ -58,16 +64,16 @@ export class StreamOutbox {
     const message = this.#waiting;
     if (message === undefined || this.#state !== 'idle') return;
     try {
-      this.#beforeSend();
+      this.#recipient.verify();
     } catch (error) {
       this.end();
-      this.#fail(error);
+      this.#sink.fail(error);
       return;
     }
     this.#waiting = undefined;
     this.#last = message;
     this.#state = 'writing';
-    this.#sink.write(message, () => {
+    this.#sink.send(message, () => {
       if (this.#state !== 'writing') return;
       this.#state = 'idle';
       if (this.#waiting !== undefined) this.#enqueue();

@@ -1,21 +1,20 @@
 import type { Socket } from 'node:net';
-import type { ServerInterceptor } from '@grpc/grpc-js';
 import type { Clock } from '../runtime/clock.js';
 import { hasCode, SpirlError } from '../runtime/errors.js';
 import type { OnUnexpected } from '../runtime/grpc-adapter.js';
-import { InjectedServer } from '../runtime/injected-server.js';
+import { Http2GrpcServer } from '../runtime/http2-grpc-server.js';
 import type { Logger } from '../runtime/logger.js';
+import { UNOBSERVED, type RpcObserver } from '../runtime/rpc-observer.js';
 import { aborted } from '../runtime/task-group.js';
 import { UnixListener } from '../runtime/unix-listener.js';
 import { admission } from './admission.js';
 import { openConnection } from './connection-opening.js';
 import type { AuthorityHandling } from './http2-opening.js';
-import { SERVICE, workloadApiDefinition } from './messages.js';
-import { OpenCalls } from './open-calls.js';
+import { SERVICE } from './messages.js';
 import { PeerRegistry } from './peer-registry.js';
 import { workloadApiMethods, type WorkloadApiSources } from './pipeline.js';
 import { PushQueue } from './push-queue.js';
-import { addReflection } from './reflection.js';
+import { reflectionMethods } from './reflection.js';
 import { UidQuota } from './uid-quota.js';
 
 /** Limits that keep one caller from taking what others need. Times in milliseconds. */
@@ -73,8 +72,8 @@ export interface WorkloadApiOptions {
   readonly metrics?: RefusalMetrics;
   /** Default `repair`. */
   readonly authority?: AuthorityHandling;
-  /** Applied to every call; refusals of this room pass through them. */
-  readonly interceptors?: readonly ServerInterceptor[];
+  /** Told of every call, also of those that this room refuses. */
+  readonly observer?: RpcObserver;
 }
 
 export interface WorkloadApi {
@@ -97,9 +96,8 @@ class SocketWorkloadApi implements WorkloadApi {
   readonly #options: WorkloadApiOptions;
   readonly #limits: WorkloadApiLimits;
   readonly #log: Logger;
-  readonly #calls = new OpenCalls();
   readonly #peers: PeerRegistry;
-  readonly #server: InjectedServer;
+  readonly #server: Http2GrpcServer;
   #ready = (): void => {};
   readonly listening = new Promise<void>((resolve) => {
     this.#ready = resolve;
@@ -116,7 +114,7 @@ class SocketWorkloadApi implements WorkloadApi {
   }
 
   get openCalls(): number {
-    return this.#calls.size;
+    return this.#server.openCalls;
   }
 
   get connections(): number {
@@ -124,7 +122,7 @@ class SocketWorkloadApi implements WorkloadApi {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { socketPath, clock } = this.#options;
+    const { socketPath } = this.#options;
     const listener = new UnixListener({
       path: socketPath,
       mode: 0o777,
@@ -139,8 +137,8 @@ class SocketWorkloadApi implements WorkloadApi {
       await aborted(signal);
     } finally {
       await listener.close();
-      this.#calls.stop(new SpirlError('UNAVAILABLE', 'the agent is shutting down'));
-      await this.#server.shutdown(GRACE_MS, clock);
+      this.#server.endCalls(new SpirlError('UNAVAILABLE', 'the agent is shutting down'));
+      await this.#server.shutdown(GRACE_MS);
       await this.#peers.closeAll();
       this.#log.info('Stopped serving Workload API', { socket: socketPath });
     }
@@ -151,7 +149,7 @@ class SocketWorkloadApi implements WorkloadApi {
     try {
       const caller = this.#peers.admit(socket);
       openConnection(socket, { authority, openingMs: this.#limits.openingMs, clock }, () =>
-        this.#server.inject(socket, caller),
+        this.#server.serve(socket, caller),
       );
     } catch (error) {
       socket.destroy();
@@ -161,32 +159,18 @@ class SocketWorkloadApi implements WorkloadApi {
     }
   }
 
-  #createServer(): InjectedServer {
-    const { sources, clock, onUnexpected, metrics, interceptors = [] } = this.#options;
-    const { streamsPerUid, attestationsPerUid, requestMs } = this.#limits;
-    const admitted = admission({
-      streams: new UidQuota('open calls', streamsPerUid, () => metrics?.workloadRefused('streams')),
-      requestMs,
-      clock,
-      needsHeader: (path) => path.startsWith(`/${SERVICE}/`),
+  #createServer(): Http2GrpcServer {
+    const { sources, clock, onUnexpected, metrics, observer = UNOBSERVED } = this.#options;
+    const { streamsPerUid, attestationsPerUid } = this.#limits;
+    const quota = (what: string, limit: number, reason: 'streams' | 'attestations'): UidQuota =>
+      new UidQuota(what, limit, () => metrics?.workloadRefused(reason));
+    const attestations = quota('attestations under way', attestationsPerUid, 'attestations');
+    const methods = workloadApiMethods({ sources, attestations, pushes: new PushQueue(), clock });
+    return new Http2GrpcServer({
+      methods: new Map([...methods, ...reflectionMethods()]),
+      admit: admission(quota('open calls', streamsPerUid, 'streams'), (path) => path.startsWith(`/${SERVICE}/`)),
+      ...{ observer, onUnexpected, clock },
+      limits: { ...this.#limits, maxRequestBytes: MAX_REQUEST_BYTES },
     });
-    const server = new InjectedServer({
-      // Refusals go out through the interceptors before it, so that they are observed too.
-      interceptors: [...interceptors, admitted],
-      channelOptions: {
-        'grpc.max_receive_message_length': MAX_REQUEST_BYTES,
-        'grpc.max_concurrent_streams': this.#limits.streamsPerConnection,
-        'grpc.keepalive_time_ms': this.#limits.keepaliveMs,
-        'grpc.keepalive_timeout_ms': this.#limits.keepaliveTimeoutMs,
-        'grpc.max_connection_idle_ms': this.#limits.idleMs,
-      },
-    });
-    const attestations = new UidQuota('attestations under way', attestationsPerUid, () =>
-      metrics?.workloadRefused('attestations'),
-    );
-    const parts = { sources, attestations, calls: this.#calls, pushes: new PushQueue(), clock, onUnexpected };
-    server.grpc.addService(workloadApiDefinition(), workloadApiMethods(parts));
-    addReflection(server.grpc, onUnexpected);
-    return server;
   }
 }

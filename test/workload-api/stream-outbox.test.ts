@@ -1,6 +1,5 @@
 import test from 'ava';
 import { SpirlError } from '../../src/runtime/errors.js';
-import { OpenCalls } from '../../src/workload-api/open-calls.js';
 import { PushQueue } from '../../src/workload-api/push-queue.js';
 import { StreamOutbox } from '../../src/workload-api/stream-outbox.js';
 import { UidQuota } from '../../src/workload-api/uid-quota.js';
@@ -8,10 +7,14 @@ import { UidQuota } from '../../src/workload-api/uid-quota.js';
 /** A client that takes a message only when it is told to. */
 class SlowSink {
   readonly got: string[] = [];
+  readonly failures: unknown[] = [];
   #sent: (() => void) | undefined;
-  write(message: Buffer, sent: () => void): void {
+  send(message: Buffer, sent: () => void): void {
     this.got.push(message.toString());
     this.#sent = sent;
+  }
+  fail(error: unknown): void {
+    this.failures.push(error);
   }
   take(): void {
     const sent = this.#sent;
@@ -21,11 +24,11 @@ class SlowSink {
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-const never = (): void => {};
+const SAME = { verify: (): void => {} };
 
 test('the first message is written at once, a later one in its turn', async (t) => {
   const sink = new SlowSink();
-  const outbox = new StreamOutbox(sink, new PushQueue(), never, never);
+  const outbox = new StreamOutbox(sink, new PushQueue(), SAME);
   outbox.offer(Buffer.from('a'));
   t.deepEqual(sink.got, ['a']);
   sink.take();
@@ -37,7 +40,7 @@ test('the first message is written at once, a later one in its turn', async (t) 
 
 test('while a message is on its way the newest one waits, alone', async (t) => {
   const sink = new SlowSink();
-  const outbox = new StreamOutbox(sink, new PushQueue(), never, never);
+  const outbox = new StreamOutbox(sink, new PushQueue(), SAME);
   for (const text of ['a', 'b', 'c', 'd']) outbox.offer(Buffer.from(text));
   await turn();
   t.deepEqual(sink.got, ['a']);
@@ -51,7 +54,7 @@ test('while a message is on its way the newest one waits, alone', async (t) => {
 
 test('what was sent is not sent again, also when something else waited in between', async (t) => {
   const sink = new SlowSink();
-  const outbox = new StreamOutbox(sink, new PushQueue(), never, never);
+  const outbox = new StreamOutbox(sink, new PushQueue(), SAME);
   for (const text of ['a', 'a', 'b', 'a']) outbox.offer(Buffer.from(text));
   sink.take();
   await turn();
@@ -60,13 +63,14 @@ test('what was sent is not sent again, also when something else waited in betwee
 
 test('a check that fails ends the stream before anything is written', async (t) => {
   const sink = new SlowSink();
-  const failures: unknown[] = [];
   const gone = new SpirlError('NOT_AUTHORIZED', 'caller has gone');
   let alive = true;
-  const check = (): void => {
-    if (!alive) throw gone;
+  const recipient = {
+    verify: (): void => {
+      if (!alive) throw gone;
+    },
   };
-  const outbox = new StreamOutbox(sink, new PushQueue(), check, (error) => failures.push(error));
+  const outbox = new StreamOutbox(sink, new PushQueue(), recipient);
   outbox.offer(Buffer.from('a'));
   sink.take();
   alive = false;
@@ -76,12 +80,12 @@ test('a check that fails ends the stream before anything is written', async (t) 
   outbox.offer(Buffer.from('c'));
   await turn();
   t.deepEqual(sink.got, ['a']);
-  t.deepEqual(failures, [gone]);
+  t.deepEqual(sink.failures, [gone]);
 });
 
 test('after its end nothing is written', async (t) => {
   const sink = new SlowSink();
-  const outbox = new StreamOutbox(sink, new PushQueue(), never, never);
+  const outbox = new StreamOutbox(sink, new PushQueue(), SAME);
   outbox.offer(Buffer.from('a'));
   outbox.offer(Buffer.from('b'));
   outbox.end();
@@ -115,36 +119,4 @@ test('a quota counts per uid and gives back once', (t) => {
   giveBack();
   t.is(quota.held(1), 1);
   t.notThrows(() => quota.take(1));
-});
-
-test('calls end with their client, their failure or everything, whatever their work does', async (t) => {
-  const calls = new OpenCalls();
-  const client = new AbortController();
-  const forEver = (): Promise<never> => new Promise(() => {});
-  const [first, second, third] = [
-    calls.during(client.signal, forEver),
-    calls.during(new AbortController().signal, (call) => {
-      call.fail(new SpirlError('NOT_AUTHORIZED', 'no'));
-      return forEver();
-    }),
-    calls.during(new AbortController().signal, forEver),
-  ];
-  client.abort(new Error('gone'));
-  await Promise.all([t.throwsAsync(first, { message: 'gone' }), t.throwsAsync(second, { code: 'NOT_AUTHORIZED' })]);
-  t.is(calls.size, 1);
-  calls.stop(new SpirlError('UNAVAILABLE', 'stopping'));
-  await t.throwsAsync(third, { code: 'UNAVAILABLE' });
-  await t.throwsAsync(calls.during(new AbortController().signal, forEver), { code: 'UNAVAILABLE' });
-  t.is(calls.size, 0);
-});
-
-test('the signal of a call that has ended is aborted, and its result stands', async (t) => {
-  const calls = new OpenCalls();
-  let signal = new AbortController().signal;
-  const result = await calls.during(new AbortController().signal, (call) => {
-    signal = call.signal;
-    return Promise.resolve('done');
-  });
-  t.is(result, 'done');
-  t.true(signal.aborted);
 });

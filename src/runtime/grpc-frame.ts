@@ -1,0 +1,81 @@
+import { gunzipSync, inflateSync } from 'node:zlib';
+import { SpirlError } from './errors.js';
+
+/** Flag and length that stand before each message of a gRPC stream. */
+const PREFIX_BYTES = 5;
+
+/** Encodings of messages that a `MessageReader` reads. */
+export const MESSAGE_ENCODINGS = 'identity,deflate,gzip';
+
+/** A message as it goes over the wire, uncompressed: to be made once and written to any number of streams. */
+export function framed(message: Uint8Array): Buffer {
+  const frame = Buffer.allocUnsafe(PREFIX_BYTES + message.length);
+  frame.writeUInt8(0, 0);
+  frame.writeUInt32BE(message.length, 1);
+  frame.set(message, PREFIX_BYTES);
+  return frame;
+}
+
+export interface MessageReaderOptions {
+  /** Longest message, in bytes, before and after decompression. */
+  readonly maxBytes: number;
+  /** Value of `grpc-encoding`. */
+  readonly encoding: string | undefined;
+}
+
+/** Takes the messages out of the bytes of a stream. */
+export class MessageReader {
+  readonly #options: MessageReaderOptions;
+  #rest: Buffer | undefined;
+
+  /** Throws UNIMPLEMENTED when the encoding is not known. */
+  constructor(options: MessageReaderOptions) {
+    this.#options = options;
+    const { encoding } = options;
+    if (encoding !== undefined && !MESSAGE_ENCODINGS.split(',').includes(encoding)) {
+      throw new SpirlError('UNIMPLEMENTED', 'grpc-encoding: identity, deflate or gzip is expected');
+    }
+  }
+
+  /** Whether bytes of an unfinished message have come. */
+  get inside(): boolean {
+    return this.#rest !== undefined;
+  }
+
+  /** Every message that is complete with `chunk`. Throws LIMIT_REACHED for one that is too long, INVALID_REQUEST for no message. */
+  push(chunk: Buffer): readonly Buffer[] {
+    let bytes = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk]);
+    const messages: Buffer[] = [];
+    while (bytes.length >= PREFIX_BYTES) {
+      const length = bytes.readUInt32BE(1);
+      if (length > this.#options.maxBytes) throw tooLong(length, this.#options.maxBytes);
+      const end = PREFIX_BYTES + length;
+      if (bytes.length < end) break;
+      messages.push(this.#message(bytes.readUInt8(0), bytes.subarray(PREFIX_BYTES, end)));
+      bytes = bytes.subarray(end);
+    }
+    this.#rest = bytes.length === 0 ? undefined : bytes;
+    return messages;
+  }
+
+  #message(flag: number, bytes: Buffer): Buffer {
+    if (flag === 0) return bytes;
+    const { encoding, maxBytes } = this.#options;
+    if (flag !== 1 || (encoding !== 'gzip' && encoding !== 'deflate')) {
+      throw new SpirlError('INVALID_REQUEST', 'request: a compressed message without a grpc-encoding');
+    }
+    try {
+      const options = { maxOutputLength: maxBytes };
+      return encoding === 'gzip' ? gunzipSync(bytes, options) : inflateSync(bytes, options);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ERR_BUFFER_TOO_LARGE') throw tooLong(undefined, maxBytes);
+      throw new SpirlError('INVALID_REQUEST', `request: no ${encoding}`, { cause: error });
+    }
+  }
+}
+
+function tooLong(length: number | undefined, max: number): SpirlError {
+  const got = length === undefined ? '' : `, this one has ${length}`;
+  return new SpirlError('LIMIT_REACHED', `request: a message has at most ${max} bytes${got}`);
+}
