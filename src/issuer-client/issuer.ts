@@ -8,6 +8,7 @@ import type { Clock } from '../runtime/clock.js';
 import { withDeadline } from '../runtime/deadline.js';
 import { hasCode, SpirlError } from '../runtime/errors.js';
 import { GRPC_STATUS, statusName } from '../runtime/grpc-status.js';
+import { CALL_MS, FIRST_ISSUES, ITEM_MS, JWTS, RENEWALS } from './call-limits.js';
 import {
   itemError,
   jwtSvidOf,
@@ -17,20 +18,12 @@ import {
   type WireX509Result,
   x509SvidOf,
 } from './messages.js';
-import { type BatchLimits, MicroBatch } from './micro-batch.js';
+import { MicroBatch } from './micro-batch.js';
 import { type AnyClient, callUnary, rpcError } from './rpc.js';
 
-/** One message to the server; a key service behind it may take its time. */
-const CALL_MS = 15_000;
-/** One item, waiting included. */
-const ITEM_MS = 20_000;
 /** Characters of an item's attributes; the server refuses more, and one such item must not spoil a whole message. */
 const MAX_ATTRIBUTES = 65_536;
 
-const FIRST_ISSUES: BatchLimits = { items: 100, messages: 8, waiting: 10_000 };
-/** Their own lane: a renewal wave, however slow, never stands before a new workload. */
-const RENEWALS: BatchLimits = { items: 100, messages: 16, waiting: 20_000 };
-const JWTS: BatchLimits = { items: 100, messages: 8, waiting: 10_000 };
 const RESOLVE_ITEMS = 500;
 
 /** Told of each SVID asked for, batched or not. `code`: Go's name of a gRPC code. */

@@ -6,13 +6,13 @@ import { checkServerSpiffeId } from '../domain/session-identity.js';
 import { certificatePem, onlyUri } from '../runtime/certificate-facts.js';
 import { SpirlError } from '../runtime/errors.js';
 import { loadService } from '../runtime/load-proto.js';
+import { KEEPALIVE_MS, KEEPALIVE_TIMEOUT_MS } from './call-limits.js';
 import type { AnyClient } from './rpc.js';
 
 // Retries are left on: a call that a closing connection refused unseen goes out once more on the next one.
 const CHANNEL_OPTIONS: ChannelOptions = {
-  // A balancer that drops an idle connection must not hide a taint for longer than this.
-  'grpc.keepalive_time_ms': 20_000,
-  'grpc.keepalive_timeout_ms': 10_000,
+  'grpc.keepalive_time_ms': KEEPALIVE_MS,
+  'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
   'grpc.keepalive_permit_without_calls': 1,
   'grpc.max_receive_message_length': 32 * 1024 * 1024,
   'grpc.use_local_subchannel_pool': 1,

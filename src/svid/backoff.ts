@@ -7,6 +7,9 @@ export function backoffMs(attempts: number, maxMs: number, random: () => number)
   return whole * (0.5 + 0.5 * random());
 }
 
+/** Longest wait of one identity, or one token, that fails while others do not. */
+export const RETRY_MAX_MS = 60_000;
+
 /** Longest wait for a server that is away: what waited for it is renewed soon after its return. */
 const AWAY_MAX_MS = 6_000;
 

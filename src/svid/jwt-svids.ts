@@ -6,7 +6,7 @@ import { withDeadline } from '../runtime/deadline.js';
 import { hasCode, SpirlError } from '../runtime/errors.js';
 import type { Logger } from '../runtime/logger.js';
 import { orAbort } from '../runtime/task-group.js';
-import { backoffMs, Outage } from './backoff.js';
+import { backoffMs, Outage, RETRY_MAX_MS } from './backoff.js';
 import { ISSUER_DEADLINE_MS, type JwtIssuer, type SvidMetrics } from './issuer.js';
 import { JwtCache, type JwtCacheLimits, type JwtEntry, type JwtSubject } from './jwt-cache.js';
 import { policyPart } from './policy-part.js';
@@ -42,7 +42,6 @@ export interface JwtSvidRequest {
 /** One that ends within this time, or within the last tenth of its life if that is shorter, is not given out any more. */
 const LAST_MS = 10_000;
 const LAST_PART = 0.1;
-const RETRY_MAX_MS = 60_000;
 /** Bytes of all audiences of one request. */
 const MAX_AUDIENCE_BYTES = 8_192;
 

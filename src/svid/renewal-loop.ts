@@ -2,8 +2,8 @@ import { Alarm } from '../runtime/alarm.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Logger } from '../runtime/logger.js';
 import type { Outage } from './backoff.js';
-import type { RenewalGate } from './renewal-gate.js';
 import type { Instant, Plan } from './renewal-plan.js';
+import { type Gate, renewalStep } from './renewal-step.js';
 
 /** What the loop renews. */
 export interface RenewalWork<T> {
@@ -14,16 +14,13 @@ export interface RenewalWork<T> {
 }
 
 export interface RenewalLoopParts {
-  readonly gate: RenewalGate;
+  readonly gate: Gate;
   readonly outage: Outage;
   readonly clock: Clock;
   readonly log: Logger;
   /** Log message of each batch that goes out. */
   readonly sent: string;
 }
-
-/** Calls under way at once; with batches of five a server may take four seconds and the rate is still kept. */
-const MAX_CALLS = 16;
 
 /** A timer does not run while the machine sleeps, so the wall clock is looked at this often; what is due later needs no waking. */
 export const LOOK_EVERY_MS = 10_000;
@@ -32,7 +29,7 @@ export const LOOK_EVERY_MS = 10_000;
 export class RenewalLoop<T> {
   readonly #alarm = new Alarm();
   readonly #work: RenewalWork<T>;
-  readonly #gate: RenewalGate;
+  readonly #gate: Gate;
   readonly #outage: Outage;
   readonly #clock: Clock;
   readonly #log: Logger;
@@ -63,15 +60,11 @@ export class RenewalLoop<T> {
   /** Starts what may start now; returns the milliseconds until the next look. */
   #step(now: Instant): number {
     const { due, nextInMs } = this.#work.plan(now);
-    if (due.length === 0) return nextInMs;
     const { isAway, until } = this.#outage;
-    if (isAway && now.monotonic < until) return Math.min(nextInMs, until - now.monotonic);
-    // A call that ends wakes the loop.
-    if (this.#calls >= (isAway ? 1 : MAX_CALLS)) return nextInMs;
-    const count = this.#gate.release(due.length, now.monotonic);
-    if (count > 0) this.#start(due.slice(0, count), now);
-    if (count === due.length) return nextInMs;
-    return Math.min(nextInMs, this.#gate.opensAt(now.monotonic) - now.monotonic);
+    const situation = { due: due.length, nextInMs, calls: this.#calls, isAway, until };
+    const { start, waitMs } = renewalStep(situation, this.#gate, now.monotonic);
+    if (start > 0) this.#start(due.slice(0, start), now);
+    return waitMs;
   }
 
   #start(items: readonly T[], now: Instant): void {

@@ -4,7 +4,7 @@ import type { Clock } from '../runtime/clock.js';
 import { withDeadline } from '../runtime/deadline.js';
 import { SpirlError } from '../runtime/errors.js';
 import type { Logger } from '../runtime/logger.js';
-import { backoffMs, type Outage } from './backoff.js';
+import { backoffMs, type Outage, RETRY_MAX_MS } from './backoff.js';
 import { ISSUER_DEADLINE_MS, type X509Issuer } from './issuer.js';
 import type { RenewalChance } from './renewal-chance.js';
 import { lifetimeOf, renewalDueAt } from './renewal-schedule.js';
@@ -28,10 +28,7 @@ export interface X509MintingParts {
 }
 
 /** First fetches on the wire at once; the issuer puts neighbours into one message. */
-const FIRST_MINTS_AT_ONCE = 256;
-
-/** Longest wait of one identity that fails while others do not. */
-const RETRY_MAX_MS = 60_000;
+export const FIRST_MINTS_AT_ONCE = 256;
 
 /** A renewal that is denied is asked for once more: news of a changed policy may still be on their way. */
 const DENIED_AGAIN_MS = 2_000;
