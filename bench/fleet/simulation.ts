@@ -8,7 +8,7 @@ import { FleetProgress } from './fleet-progress.js';
 import { FleetState, OLD } from './fleet-state.js';
 import { IdentityWatch } from './identity-watch.js';
 import { KeyManagerModel } from './key-manager-model.js';
-import { MessagePool, PASSER_BY } from './message-pool.js';
+import { MessagePool, PASSER_BY, RENEWAL } from './message-pool.js';
 import { NetworkModel } from './network-model.js';
 import { Random } from './random.js';
 import { Recorder } from './recorder.js';
@@ -29,6 +29,20 @@ export interface Observer {
   progress?(part: number): void;
   /** A renewal starts; `forcedAt`: since when its keyset asks for it (Infinity: not). */
   started?(svid: number, agent: number, now: number, forcedAt: number): void;
+  /** An agent's message has ended: `issued` of its SVIDs came; none, when it was refused, lost or too late. */
+  ended?(message: EndedMessage): void;
+  /** An SVID that the old keyset signed was replaced, after the taint. */
+  replaced?(now: number): void;
+}
+
+/** One message of an agent. Milliseconds from the start. */
+export interface EndedMessage {
+  readonly agent: number;
+  readonly renewal: boolean;
+  readonly items: number;
+  readonly issued: number;
+  readonly sentAt: number;
+  readonly endedAt: number;
 }
 
 /** What a simulation leaves behind, for the report. */
@@ -148,7 +162,11 @@ class Simulation {
       { ...parts, rule },
       {
         send: (message, now) => this.#exchange.send(message, now),
-        replacing: (svid, agent, keyset, now) => this.#progress.replacing(svid, agent, keyset, now),
+        replacing: (svid, agent, keyset, now) => {
+          const before = this.#recorder.oldNow;
+          this.#progress.replacing(svid, agent, keyset, now);
+          if (this.#recorder.oldNow < before) observer.replaced?.(now);
+        },
         ...(observer.started !== undefined && {
           started: (svid: number, agent: number, now: number): void => {
             const forced = this.#fleet.keyset[svid] === OLD ? (this.#fleet.forcedAt[agent] ?? Infinity) : Infinity;
@@ -164,9 +182,21 @@ class Simulation {
       ...{ pool: this.#pool, recorder: this.#recorder, network: this.#network },
       ...{ servers: this.#servers, keyManager: this.#keyManager, deadlineMs: this.#scenario.servers.deadline },
       settled: (message, issued, now) => {
+        this.#observer.ended?.(this.#endedMessage(message, issued, now));
         if (this.#pool.kind[message] !== PASSER_BY) this.#agents.answered(message, issued, now);
       },
     });
+  }
+
+  #endedMessage(message: number, issued: number, endedAt: number): EndedMessage {
+    const { agent, kind, items, sentAt } = this.#pool;
+    return {
+      agent: agent[message] ?? 0,
+      renewal: kind[message] === RENEWAL,
+      items: items[message] ?? 0,
+      sentAt: sentAt[message] ?? 0,
+      ...{ issued, endedAt },
+    };
   }
 
   #makeSteps(): RotationRun {
