@@ -4,6 +4,7 @@ import type { Clock } from '../runtime/clock.js';
 import { withDeadline } from '../runtime/deadline.js';
 import { SpirlError } from '../runtime/errors.js';
 import type { Logger } from '../runtime/logger.js';
+import { madeOnce } from '../runtime/made-once.js';
 import { acceptableAttributes } from './acceptable-attributes.js';
 import type { Attestor } from './attestor.js';
 
@@ -31,11 +32,13 @@ export interface WorkloadAttestationParts {
 
 /** Attestors are asked side by side; one that fails or hangs does not take the others with it. */
 export function createWorkloadAttestation(parts: WorkloadAttestationParts): WorkloadAttestation {
+  const acceptable = madeOnce(acceptableAttributes);
+  const canonical = madeOnce((attributes: Attributes) => canonicalAttributes(attributes));
   return {
     attest: async (peer, signal) => {
       const asked = parts.attestors.filter((attestor) => attestor.enabled());
       peer.verify();
-      const answers = await Promise.all(asked.map((attestor) => ask(attestor, peer, parts, signal)));
+      const answers = await Promise.all(asked.map((attestor) => ask(attestor, peer, parts, acceptable, signal)));
       signal.throwIfAborted();
       // Only what was read of a process that is still the caller's is about the caller.
       peer.verify();
@@ -43,7 +46,8 @@ export function createWorkloadAttestation(parts: WorkloadAttestationParts): Work
       if (asked.length > 0 && known.length === 0) {
         throw new SpirlError('UNAVAILABLE', 'the workload could not be attested');
       }
-      return canonicalAttributes(...known);
+      const [first] = known;
+      return first !== undefined && known.length === 1 ? canonical(first, undefined) : canonicalAttributes(...known);
     },
   };
 }
@@ -53,15 +57,17 @@ async function ask(
   attestor: Attestor,
   peer: PeerProcess,
   { timeoutMs, clock, logger, metrics }: WorkloadAttestationParts,
+  acceptable: (attributes: Attributes, under: undefined) => ReturnType<typeof acceptableAttributes>,
   signal: AbortSignal,
 ): Promise<Attributes | undefined> {
   const startedAt = clock.monotonic();
   const seconds = (): number => (clock.monotonic() - startedAt) / 1000;
   try {
     const late = `no answer within ${timeoutMs} ms`;
-    const found = await withDeadline((until) => attestor.attest(peer, until), timeoutMs, late, clock, signal);
+    const asked = attestor.attest(peer, signal);
+    const found = asked instanceof Promise ? await withDeadline(() => asked, timeoutMs, late, clock, signal) : asked;
     metrics.attested(attestor.name, 'ok', seconds());
-    const { accepted, dropped } = acceptableAttributes(found);
+    const { accepted, dropped } = acceptable(found, undefined);
     for (const { attribute, reason } of dropped) {
       logger.warn('Attribute dropped', { attestor: attestor.name, attribute, reason, pid: peer.pid });
     }

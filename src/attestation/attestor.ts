@@ -7,6 +7,9 @@ export interface Attestor {
   readonly name: string;
   /** As of the managed section now; one that is off is not asked. */
   enabled(): boolean;
-  /** What it finds out about `peer`; an attribute it cannot find out is absent. Rejects when it could not look at all. */
-  attest(peer: PeerProcess, signal: AbortSignal): Promise<Attributes>;
+  /**
+   * What it finds out about `peer`; an attribute it cannot find out is absent. Throws or rejects when it could not look at all.
+   * One that never waits answers at once, and the same object for the same answer, so that what follows from it is made once.
+   */
+  attest(peer: PeerProcess, signal: AbortSignal): Attributes | Promise<Attributes>;
 }

@@ -10,43 +10,67 @@ export interface AccountNames {
   groups(): ReadonlyMap<number, string>;
 }
 
+/** Kinds of callers that are remembered; a node has few. */
+const MAX_KINDS = 4_096;
+
 /**
  * What the kernel says about the process: `linux.user.{id,name}`, `linux.group.{id,name}`, `linux.supp_group.{id,name}` (one
- * value per group) and, when the section asks for it, `linux.binary.path`. Names are those of the node's account files.
+ * value per group) and, when the section asks for it, `linux.binary.path`. Names are those of the node's account files. Callers
+ * of the same kind get the same object.
  */
 export function createLinuxAttestor(
   section: () => WorkloadAttestationSpec['linux'],
   accounts: AccountNames,
   logger: Logger,
 ): Attestor {
+  const kinds = new Kinds();
   return {
     name: 'linux',
     enabled: () => section().enabled,
     attest: (peer) => {
-      const [groups, groupNames] = [supplementaryGroups(peer), accounts.groups()];
-      const known = (names: readonly (string | undefined)[]): string[] => names.filter((name) => name !== undefined);
-      const attributes: Attributes = {
-        'linux.user.id': [String(peer.uid)],
-        'linux.user.name': known([accounts.users().get(peer.uid)]),
-        'linux.group.id': [String(peer.gid)],
-        'linux.group.name': known([groupNames.get(peer.gid)]),
-        'linux.supp_group.id': groups.map(String),
-        'linux.supp_group.name': known(groups.map((gid) => groupNames.get(gid))),
-      };
-      if (!section().discoverWorkloadPath) return Promise.resolve(attributes);
-      return Promise.resolve({ ...attributes, 'linux.binary.path': binaryPath(peer, logger) });
+      const path = section().discoverWorkloadPath ? binaryPath(peer, logger) : undefined;
+      return kinds.attributes(peer, path, accounts.users(), accounts.groups());
     },
   };
 }
 
-/** From the line `Groups:` of /proc/PID/status. */
-function supplementaryGroups(peer: PeerProcess): readonly number[] {
-  const line = /^Groups:[ \t]*([0-9 ]*)$/m.exec(peer.readFile('status').toString('latin1'));
-  if (line === null) throw new Error('/proc status has no Groups line');
-  return (line[1] ?? '')
-    .split(' ')
-    .filter((id) => id !== '')
-    .map(Number);
+class Kinds {
+  readonly #known = new Map<string, Attributes>();
+  #users: ReadonlyMap<number, string> | undefined;
+  #groups: ReadonlyMap<number, string> | undefined;
+
+  attributes(
+    peer: PeerProcess,
+    path: readonly string[] | undefined,
+    users: ReadonlyMap<number, string>,
+    groups: ReadonlyMap<number, string>,
+  ): Attributes {
+    if (users !== this.#users || groups !== this.#groups || this.#known.size >= MAX_KINDS) this.#known.clear();
+    [this.#users, this.#groups] = [users, groups];
+    const kind = `${peer.uid}:${peer.gid}:${peer.groups.join()}:${path?.join() ?? ''}`;
+    let found = this.#known.get(kind);
+    if (found === undefined) {
+      found = { ...account(peer, users, groups), ...(path !== undefined && { 'linux.binary.path': path }) };
+      this.#known.set(kind, found);
+    }
+    return found;
+  }
+}
+
+function account(
+  { uid, gid, groups }: PeerProcess,
+  userNames: ReadonlyMap<number, string>,
+  groupNames: ReadonlyMap<number, string>,
+): Attributes {
+  const known = (names: readonly (string | undefined)[]): string[] => names.filter((name) => name !== undefined);
+  return {
+    'linux.user.id': [String(uid)],
+    'linux.user.name': known([userNames.get(uid)]),
+    'linux.group.id': [String(gid)],
+    'linux.group.name': known([groupNames.get(gid)]),
+    'linux.supp_group.id': groups.map(String),
+    'linux.supp_group.name': known(groups.map((id) => groupNames.get(id))),
+  };
 }
 
 /** The path as the process's mount namespace names it; empty when it cannot be told. */

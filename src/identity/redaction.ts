@@ -1,7 +1,8 @@
-import { readAttributeRedaction } from '../domain/attribute-redaction.js';
+import { readAttributeRedaction, type AttributeRedactionSpec } from '../domain/attribute-redaction.js';
 import type { Attributes } from '../domain/attributes.js';
 import { liveSection } from '../runtime/live-section.js';
 import type { Logger } from '../runtime/logger.js';
+import { madeOnce } from '../runtime/made-once.js';
 import { redactAttributes } from './redact-attributes.js';
 
 /** The values listed in one log line; supplementary groups alone can be a thousand. */
@@ -15,10 +16,14 @@ export interface Redaction {
 /** `section` gives the spec of the managed section `AttributeRedaction` as it is now; a newer one holds for the next caller. */
 export function createRedaction(section: () => unknown, logger: Logger): Redaction {
   const policy = liveSection('AttributeRedaction', readAttributeRedaction, section, logger);
+  const answer = madeOnce((attested: Attributes, spec: AttributeRedactionSpec) => {
+    const { attributes, redactions } = redactAttributes(attested, spec);
+    return { attributes, told: { attributes: listed(attributes), redactions } };
+  });
   return {
     redact: (attested) => {
-      const { attributes, redactions } = redactAttributes(attested, policy());
-      logger.info('Attestation finished', { attributes: listed(attributes), redactions });
+      const { attributes, told } = answer(attested, policy());
+      logger.info('Attestation finished', told);
       return attributes;
     },
   };

@@ -4,7 +4,9 @@ import { SpirlError } from './errors.js';
 
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
+const SO_PEERGROUPS = 59;
 const SO_PEERPIDFD = 77;
+const ERANGE = 34;
 const ENOPROTOOPT = 92;
 
 /** Kernel credentials of a Unix socket's peer, as of its connect(). */
@@ -56,6 +58,23 @@ export function peerCredentials(socket: Socket): SocketPeer {
   // 0: a process outside our PID namespace.
   if (pid <= 0) throw new SpirlError('NOT_AUTHORIZED', 'caller is not visible in the PID namespace of this process');
   return { pid, uid, gid };
+}
+
+/** Room for as many groups as nearly every process has; the kernel says when it needs more. */
+let groupIds: Buffer = Buffer.alloc(64 * 4);
+
+/** SO_PEERGROUPS: the peer's supplementary groups as of its connect(), `undefined` on kernels before 4.13. */
+export function peerGroups(socket: Socket): readonly number[] | undefined {
+  const fd = descriptorOf(socket);
+  const length = Uint32Array.of(groupIds.length);
+  let failed = libc().getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groupIds, length) !== 0;
+  if (failed && koffi.errno() === ERANGE) {
+    groupIds = Buffer.alloc(length[0] ?? 0);
+    failed = libc().getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groupIds, length) !== 0;
+  }
+  if (!failed) return Array.from({ length: (length[0] ?? 0) / 4 }, (_, index) => groupIds.readUInt32LE(index * 4));
+  if (koffi.errno() === ENOPROTOOPT) return undefined;
+  throw new SpirlError('NOT_AUTHORIZED', 'caller cannot be identified');
 }
 
 /** SO_PEERPIDFD: a descriptor of the peer's process, `undefined` on kernels before 6.5. Throws when the peer is gone. */

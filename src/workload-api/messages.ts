@@ -5,6 +5,7 @@ import type { X509Context } from '../domain/x509-context.js';
 import { SpirlError } from '../runtime/errors.js';
 import { framed } from '../runtime/grpc-frame.js';
 import { loadService } from '../runtime/load-proto.js';
+import { madeOnce } from '../runtime/made-once.js';
 import type { BundleSet } from './bundle-source.js';
 import { structOf } from './struct-message.js';
 
@@ -59,14 +60,10 @@ function definitionOf(method: string): MethodDefinition<object, object> {
   return found;
 }
 
-/** Runs `make` once per object; the result lives as long as the object. */
-function once<K extends object>(make: (key: K) => Buffer): (key: K) => Buffer {
-  const made = new WeakMap<K, Buffer>();
-  return (key) => {
-    const bytes = made.get(key) ?? make(key);
-    made.set(key, bytes);
-    return bytes;
-  };
+/** Runs `encodeAll` once per snapshot. */
+function once<K extends object>(encodeAll: (snapshot: K) => Buffer): (snapshot: K) => Buffer {
+  const made = madeOnce<K, undefined, Buffer>(encodeAll);
+  return (snapshot) => made(snapshot, undefined);
 }
 
 /** `X509SVIDResponse`, encoded once per context. */

@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync } fro
 import type { Socket } from 'node:net';
 import type { PeerProcess } from '../domain/peer-process.js';
 import { SpirlError } from '../runtime/errors.js';
-import { isRunning, peerCredentials, peerPidfd, type SocketPeer } from '../runtime/peer-credentials.js';
+import { isRunning, peerGroups, peerPidfd, type SocketPeer } from '../runtime/peer-credentials.js';
 
 /** A `PeerProcess` whose hold on the process has to be given back. */
 export interface OpenPeerProcess extends PeerProcess {
@@ -11,22 +11,20 @@ export interface OpenPeerProcess extends PeerProcess {
 }
 
 /**
- * Proves who is at the other end of a just accepted connection and holds on to that process. Synchronous, so that nothing
- * happens in between. Throws NOT_AUTHORIZED when the caller has gone, is not visible here or cannot be proved.
+ * Proves that who is at the other end of a just accepted connection, `peer`, lives, and holds on to that process. Synchronous, so
+ * that nothing happens in between. Throws NOT_AUTHORIZED when the caller has gone, is not visible here or cannot be proved.
  *
  * A PID that lives after its directory was opened was not free when it was opened, so the directory is the caller's for
  * ever: reads fail once the process has gone, even when another one has got its number.
  */
-export function openPeerProcess(socket: Socket): OpenPeerProcess {
-  const { pid, uid, gid } = peerCredentials(socket);
+export function openPeerProcess(socket: Socket, peer: SocketPeer): OpenPeerProcess {
+  const groups = peerGroups(socket);
   const pidfd = peerPidfd(socket);
   let directory: number | undefined;
   try {
-    directory = openDirectory(pid);
+    directory = openDirectory(peer.pid);
     if (pidfd !== undefined && !isRunning(pidfd)) throw gone();
-    const held = new HeldProcess({ pid, uid, gid }, directory, pidfd);
-    held.verify();
-    return held;
+    return new HeldProcess(peer, groups, directory, pidfd);
   } catch (error) {
     if (directory !== undefined) closeSync(directory);
     if (pidfd !== undefined) closeSync(pidfd);
@@ -42,12 +40,17 @@ class HeldProcess implements OpenPeerProcess {
   /** Absent on kernels before 6.5. */
   #pidfd: number | undefined;
 
-  constructor({ pid, uid, gid }: SocketPeer, directory: number, pidfd: number | undefined) {
-    this.pid = pid;
-    this.uid = uid;
-    this.gid = gid;
+  readonly groups: readonly number[];
+
+  /** Throws NOT_AUTHORIZED unless the process runs as the user it connected as. */
+  constructor(peer: SocketPeer, groups: readonly number[] | undefined, directory: number, pidfd: number | undefined) {
+    this.pid = peer.pid;
+    this.uid = peer.uid;
+    this.gid = peer.gid;
     this.#directory = directory;
     this.#pidfd = pidfd;
+    this.verify();
+    this.groups = groups ?? supplementaryGroups(this.#status());
   }
 
   readFile(name: string): Buffer {
@@ -136,6 +139,16 @@ function openDirectory(pid: number): number {
 function effective(status: string, name: 'Uid' | 'Gid'): number {
   const [, id] = new RegExp(`^${name}:\\s+\\d+\\s+(\\d+)`, 'm').exec(status) ?? [];
   return Number(id);
+}
+
+/** From the line `Groups:` of /proc/PID/status. */
+function supplementaryGroups(status: string): readonly number[] {
+  const [, ids] = /^Groups:[ \t]*([0-9 ]*)$/m.exec(status) ?? [];
+  if (ids === undefined) throw new Error('/proc status has no Groups line');
+  return ids
+    .split(' ')
+    .filter((id) => id !== '')
+    .map(Number);
 }
 
 function reading<T>(read: () => T): T {

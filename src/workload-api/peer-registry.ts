@@ -34,7 +34,8 @@ export class PeerRegistry {
    * be proved and LIMIT_REACHED when its uid has too many connections even for being told so.
    */
   admit(socket: Socket): Caller {
-    const { uid } = peerCredentials(socket);
+    const peer = peerCredentials(socket);
+    const { uid } = peer;
     let giveBack: () => void;
     try {
       giveBack = this.#allowed.take(uid);
@@ -45,7 +46,7 @@ export class PeerRegistry {
       return { refusal: error };
     }
     try {
-      const process = openPeerProcess(socket);
+      const process = openPeerProcess(socket, peer);
       this.#hold(socket, () => {
         process.release();
         giveBack();

@@ -6,8 +6,9 @@ export function fakePeer(parts: Partial<PeerProcess> = {}): PeerProcess {
     pid: 42,
     uid: 0,
     gid: 0,
+    groups: [4, 27],
     verify: () => {},
-    readFile: () => Buffer.from('Name:\tsh\nGroups:\t4 27 \nNStgid:\t42\n'),
+    readFile: () => Buffer.from('Name:\tsh\n'),
     readLink: () => '/usr/bin/sh',
     ...parts,
   };

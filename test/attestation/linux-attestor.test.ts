@@ -44,12 +44,21 @@ test('an account without a name has no name', async (t) => {
 });
 
 test('a process without supplementary groups has none', async (t) => {
-  const attributes = await attest(fakePeer({ readFile: () => Buffer.from('Groups:\t\n') }), false);
+  const attributes = await attest(fakePeer({ groups: [] }), false);
   t.deepEqual(attributes['linux.supp_group.id'], []);
 });
 
-test('a /proc status that is not one fails the attestor', (t) => {
-  t.throws(() => attest(fakePeer({ readFile: () => Buffer.from('Name: x\n') }), false));
+test('callers of one kind get one object, until the account files say otherwise', async (t) => {
+  let users = new Map([[0, 'root']]);
+  const groups = new Map<number, string>();
+  const section = () => ({ enabled: true, discoverWorkloadPath: true });
+  const attestor = createLinuxAttestor(section, { users: () => users, groups: () => groups }, silentLogger);
+  const first = await attestor.attest(fakePeer(), SIGNAL);
+  t.is(await attestor.attest(fakePeer({ pid: 43 }), SIGNAL), first);
+  const others = [{ uid: 1 }, { gid: 1 }, { groups: [4] }, { groups: [42, 7] }, { readLink: () => '/bin/false' }];
+  for (const other of others) t.notDeepEqual(await attestor.attest(fakePeer(other), SIGNAL), first);
+  users = new Map([[0, 'admin']]);
+  t.deepEqual((await attestor.attest(fakePeer(), SIGNAL))['linux.user.name'], ['admin']);
 });
 
 const paths: readonly { name: string; readLink: () => string; want: readonly string[] }[] = [

@@ -5,7 +5,8 @@ import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { openPeerProcess } from '../../src/workload-api/peer-process.js';
+import { peerCredentials } from '../../src/runtime/peer-credentials.js';
+import { openPeerProcess, type OpenPeerProcess } from '../../src/workload-api/peer-process.js';
 import { openDescriptors, until } from './stage.js';
 
 interface Accepted {
@@ -34,15 +35,19 @@ async function accept(t: ExecutionContext, script: string): Promise<Accepted> {
   return { socket, child };
 }
 
+const proven = (socket: Socket): OpenPeerProcess => openPeerProcess(socket, peerCredentials(socket));
+
 const CONNECT = `require('net').connect(path)`;
 
 test.serial('the caller is who made the connection, and its files can be read', async (t) => {
   const { socket, child } = await accept(t, CONNECT);
   const before = openDescriptors();
-  const peer = openPeerProcess(socket);
+  const peer = proven(socket);
   // Its directory and, on kernels that give one, its pidfd.
   t.true([before + 1, before + 2].includes(openDescriptors()));
   t.like(peer, { pid: child.pid, uid: process.getuid?.(), gid: process.getgid?.() });
+  const [, groups = ''] = /^Groups:[ \t]*(.*)$/m.exec(peer.readFile('status').toString()) ?? [];
+  t.is(peer.groups.join(' '), groups.trim());
   t.regex(peer.readFile('status').toString(), new RegExp(`^Pid:\\s+${child.pid}$`, 'm'));
   t.is(peer.readLink('exe'), process.execPath);
   t.notThrows(() => peer.verify());
@@ -61,7 +66,7 @@ test.serial('once the caller has gone nothing is read any more, whoever holds th
     t,
     `const s = require('net').connect(path, () => { ${keeper}; s.on('data', () => process.exit()); });`,
   );
-  const peer = openPeerProcess(socket);
+  const peer = proven(socket);
   t.teardown(() => peer.release());
   const exited = once(child, 'exit');
   socket.write('go');
@@ -76,7 +81,7 @@ test.serial('a caller that exited before it was looked at is refused, and no des
   const { socket, child } = await accept(t, `require('net').connect(path, () => process.kill(process.pid, 'SIGKILL'))`);
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
   const before = openDescriptors();
-  t.throws(() => openPeerProcess(socket), { code: 'NOT_AUTHORIZED' });
+  t.throws(() => proven(socket), { code: 'NOT_AUTHORIZED' });
   t.is(openDescriptors(), before);
 });
 
@@ -88,7 +93,7 @@ test.serial('a zombie is gone, although its files can still be read', async (t) 
     `const sh = require('child_process').spawn('sh', ['-c', '"$0" -e "$1" "$2" & exec sleep 20', process.execPath, '${client}', path]);
      process.on('exit', () => sh.kill('SIGKILL')); setTimeout(() => {}, 20000);`,
   );
-  const peer = openPeerProcess(socket);
+  const peer = proven(socket);
   t.teardown(() => peer.release());
   process.kill(peer.pid, 'SIGKILL');
   await until(() => {
@@ -106,5 +111,5 @@ test.serial('a zombie is gone, although its files can still be read', async (t) 
 test.serial('a socket that is already closed proves nobody', async (t) => {
   const { socket } = await accept(t, CONNECT);
   socket.destroy();
-  t.throws(() => openPeerProcess(socket), { code: 'NOT_AUTHORIZED' });
+  t.throws(() => proven(socket), { code: 'NOT_AUTHORIZED' });
 });
