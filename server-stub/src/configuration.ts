@@ -3,16 +3,12 @@ import { createAcmPca } from './cloud/aws/acm-pca.js';
 import type { PolicyDefaults } from './cluster-views.js';
 import { ManagedConfig } from './config/managed-config.js';
 import { deploymentSection } from './config/managed-config-state.js';
-import { sectionTypes } from './config/managed-section-types.js';
 import type { ServerConfig } from './config/server-config.js';
 import { readStartSections } from './config/start-sections.js';
 import type { Custody } from './custody.js';
-import { keyManagerSection } from './key-services.js';
-import { policyProblems } from './policy/compile-policy.js';
+import { policyDefaultsOf, sectionTypesOf } from './deployment-sections.js';
 import type { ServerParts } from './server-parts.js';
 import type { UpstreamParts } from './upstream-authority/upstream-parts.js';
-import { UPSTREAM_SECTION_SCHEMA } from './upstream-authority/upstream-schemas.js';
-import { upstreamSectionProblems } from './upstream-authority/upstream-section.js';
 
 /** What operators may change while the server runs, and what of the machine they may name in it. */
 export interface Configuration {
@@ -29,25 +25,14 @@ export async function openConfiguration(
   { clock }: ServerParts,
   { store, identity }: Custody,
 ): Promise<Configuration> {
-  const policyDefaults: PolicyDefaults = {
-    x509TtlMs: config.svid.x509TTL,
-    jwtTtlMs: config.svid.jwtTTL,
-    ttlFloor: config.labTtl ? 'lab' : 'production',
-  };
+  const policyDefaults = policyDefaultsOf(config);
   const upstreamParts: UpstreamParts = {
     clock,
     files: new DeclaredFiles(config.extensions.secretDirectories),
     webhookHosts: config.extensions.webhookHosts,
     acmPca: createAcmPca({ clock, endpoints: config.aws.endpoints, sessionName: 'spirl-server' }),
   };
-  const checkPolicy = (spec: unknown, at: string) => policyProblems(spec, { ...policyDefaults, platform: 'linux' }, at);
-  const types = sectionTypes(checkPolicy, {
-    keyManager: keyManagerSection(config),
-    upstreamAuthority: {
-      schema: UPSTREAM_SECTION_SCHEMA,
-      problems: (spec, at) => upstreamSectionProblems(spec, at, upstreamParts),
-    },
-  });
+  const types = sectionTypesOf(config);
   const { deploymentId } = identity;
   const startSections = readStartSections(config.managedConfig, deploymentId, types);
   const managed = await ManagedConfig.open({ store, clock, types });

@@ -12,7 +12,7 @@ import { createSealedKeyManager } from './key-manager/sealed-key-manager.js';
 import { rawFromDer } from './signer/ecdsa-signature.js';
 
 /** What the section KeyManager may hold on this server. */
-export function keyManagerSection(config: ServerConfig): ExtensionsCheck {
+export function keyManagerSection(config: Pick<ServerConfig, 'extensions'>): ExtensionsCheck {
   const declared = declaredBy(config);
   return {
     schema: KEY_MANAGER_SECTION_SCHEMA,
@@ -45,7 +45,7 @@ export function createKeyManagers(
   });
 }
 
-function declaredBy({ extensions }: ServerConfig): Declared & Pick<ProviderParts, 'files'> {
+function declaredBy({ extensions }: Pick<ServerConfig, 'extensions'>): Declared & Pick<ProviderParts, 'files'> {
   const { secretDirectories, webhookHosts, modules } = extensions;
   return { files: new DeclaredFiles(secretDirectories), webhookHosts, modules };
 }

@@ -3,12 +3,13 @@ import { createPinoLogger, fileDescriptorDestination } from 'spirl-agent/runtime
 import { packageVersion, readConfigFile, runProgram } from 'spirl-agent/runtime/program.js';
 import { stopSignal } from 'spirl-agent/runtime/stop-signal.js';
 import { parseServerConfig } from './config/server-config.js';
+import { sectionTypesOf } from './deployment-sections.js';
 import { runServer } from './server.js';
 
 const version = packageVersion(new URL('../../../package.json', import.meta.url));
 
 async function run(file: string): Promise<0 | 1> {
-  const config = parseServerConfig(readConfigFile(file), {}, file);
+  const config = parseServerConfig(readConfigFile(file), {}, file, sectionTypesOf);
   const out = fileDescriptorDestination(1);
   const logger = createPinoLogger('server', config.log, systemClock, out);
   const ownUid = process.getuid?.() ?? 0;

@@ -13,7 +13,7 @@ const UPSTREAM_AUTHORITIES = ['awsPca', 'disk', 'webhook'] as const;
 export interface ExtensionsCheck {
   /** JSON Schema of `spec`. */
   readonly schema: Schema;
-  /** Asked of a spec of the right structure. */
+  /** Asked of every spec, whatever its structure; of a value whose type is wrong it says nothing. */
   readonly problems: (spec: unknown, at: string) => readonly Problem[];
 }
 
@@ -62,7 +62,7 @@ function below(at: string, problems: ReturnType<typeof readWorkloadAttestation>[
 
 /** `extensions.<provider>`: a provider that does not exist yet is refused by name, one that is unset is none. */
 function extensions(known: readonly string[], providers: ExtensionsCheck | undefined): SpecCheck {
-  if (providers !== undefined) return structureFirst(providers);
+  if (providers !== undefined) return structureAndMeaning(providers);
   const schema: Schema = {
     type: 'object',
     additionalProperties: false,
@@ -89,11 +89,12 @@ function extensions(known: readonly string[], providers: ExtensionsCheck | undef
   };
 }
 
-function structureFirst({ schema, problems }: ExtensionsCheck): SpecCheck {
+function structureAndMeaning({ schema, problems }: ExtensionsCheck): SpecCheck {
   const structure = schemaCheck(schema);
   return (spec, at) => {
     const found = structure(spec, at);
-    return found.length > 0 ? found : problems(spec, at);
+    const told = new Set(found.map(({ path }) => path));
+    return [...found, ...problems(spec, at).filter(({ path }) => !told.has(path))];
   };
 }
 

@@ -1,9 +1,11 @@
 import { formatDuration } from 'spirl-agent/runtime/duration.js';
-import { InvalidConfigError, Problems } from 'spirl-agent/runtime/problems.js';
+import { Problems } from 'spirl-agent/runtime/problems.js';
 import { overlaySettings, type SettingOverrides } from 'spirl-agent/runtime/settings-overlay.js';
 import { readSettings, type Parsed } from 'spirl-agent/runtime/settings.js';
 import { parseYaml } from 'spirl-agent/runtime/yaml-document.js';
+import type { SectionType } from './managed-section.js';
 import { SERVER_SETTINGS } from './server-settings.js';
+import { lookAtStartSections } from './start-sections.js';
 
 type Settings = Parsed<typeof SERVER_SETTINGS>;
 
@@ -29,24 +31,35 @@ const TTL_MAX_MS = 168 * HOUR_MS;
 /** A shorter keyset could not outlive the SVIDs that its successor replaces. */
 const LIFETIME_MIN_MS = 24 * HOUR_MS;
 
+/** The sections that may stand in the file, as the file's own other settings allow them. */
+export type SectionTypesOf = (settings: Pick<ServerConfig, 'svid' | 'labTtl' | 'extensions'>) => readonly SectionType[];
+
 /**
  * Parses the text of a configuration file (YAML or JSON). `overrides`, from the command line, win; they are keyed by the
- * setting's dotted name. `source` names the file in errors. Throws InvalidConfigError with everything that is wrong.
+ * setting's dotted name. `source` names the file in errors; without `sectionTypes` nobody has looked into `managedConfig` yet. Throws
+ * InvalidConfigError with everything that is wrong.
  */
 export function parseServerConfig(
   text: string,
   overrides: SettingOverrides = {},
   source = 'server configuration',
+  sectionTypes?: SectionTypesOf,
 ): ServerConfig {
   const problems = new Problems();
   const document = overlaySettings(parseYaml(text, source), overrides);
   const settings = readSettings(SERVER_SETTINGS, document, problems);
-  checkKeyWrapping(document, problems);
   // What has to fit together is looked at only when each part is right.
-  if (problems.all.length > 0) throw new InvalidConfigError(source, problems.all);
+  const right = (...groups: readonly string[]): boolean =>
+    !problems.all.some(({ path }) => path === '' || groups.includes(path.split('/')[1] ?? ''));
   const keyset = scheduleOf(settings.keyset);
-  checkSchedule(keyset, settings.labTtl, problems);
-  checkLifetimes(settings, problems);
+  if (right('keyset', 'labTtl')) checkSchedule(keyset, settings.labTtl, problems);
+  if (right('svid', 'labTtl')) checkLifetimes(settings, problems);
+  checkKeyWrapping(document, problems);
+  if (sectionTypes !== undefined) {
+    const id = settings.trustDomainDeployment.id ?? '';
+    const sections = lookAtStartSections(settings.managedConfig, id, sectionTypes(settings));
+    for (const { path, reason } of sections.problems) problems.add(path, reason);
+  }
   problems.throwIfAny(source);
   return Object.freeze({
     ...settings,

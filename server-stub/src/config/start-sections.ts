@@ -27,6 +27,17 @@ export function readStartSections(
   deploymentId: string,
   types: readonly SectionType[],
 ): ReadonlyMap<string, SectionDocument> {
+  const { sections, problems } = lookAtStartSections(given, deploymentId, types);
+  if (problems.length > 0) throw new InvalidConfigError('the server configuration', problems);
+  return sections;
+}
+
+/** The same; what is wrong is told, not thrown, with its place in the file. */
+export function lookAtStartSections(
+  given: readonly unknown[],
+  deploymentId: string,
+  types: readonly SectionType[],
+): { readonly sections: ReadonlyMap<string, SectionDocument>; readonly problems: readonly Problem[] } {
   const sections = new Map<string, SectionDocument>();
   const problems: Problem[] = [];
   given.forEach((entry, index) => {
@@ -41,6 +52,5 @@ export function readStartSections(
       sections.set(document.section, document);
     }
   });
-  if (problems.length > 0) throw new InvalidConfigError('the server configuration', problems);
-  return sections;
+  return { sections, problems };
 }

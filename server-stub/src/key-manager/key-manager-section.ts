@@ -23,7 +23,7 @@ export interface KeyManagerChoice {
   readonly settings: ExtensionSettings;
 }
 
-/** What a spec of the right structure still has wrong, as JSON Pointers below `at`. */
+/** What a structure cannot say of a spec, as JSON Pointers below `at`. Values of a wrong type are left to the schema. */
 export function keyManagerSectionProblems(spec: unknown, at: string, declared: Declared): readonly Problem[] {
   const here = `${at}/extensions`;
   const given = extensionsOf(spec);

@@ -50,7 +50,7 @@ export interface ProviderParts extends Declared {
 export interface KeyManagerProvider {
   /** JSON Schema of its settings. */
   readonly schema: object;
-  /** What settings of the right structure still have wrong, as JSON Pointers below `at`. */
+  /** What the schema cannot say of settings, as JSON Pointers below `at`; nothing about values whose type is wrong. */
   problems(settings: ExtensionSettings, at: string, declared: Declared): readonly Problem[];
   /** Of the keys that it shall make. */
   keyType(settings: ExtensionSettings): KeyType;

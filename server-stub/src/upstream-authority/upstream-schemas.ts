@@ -9,23 +9,32 @@ export const UPSTREAM_EXTENSION_SCHEMAS = {
     additionalProperties: false,
     required: ['certificateAuthorityArn'],
     properties: {
-      certificateAuthorityArn: TEXT,
-      region: TEXT,
+      certificateAuthorityArn: { ...TEXT, description: 'the ARN of a Private CA' },
+      region: { ...TEXT, description: 'a region (us-east-1)' },
       signingAlgorithm: { type: 'string', enum: [...PCA_SIGNING_ALGORITHMS] },
-      assumeRoleArn: TEXT,
+      assumeRoleArn: { ...TEXT, description: 'the ARN of an IAM role' },
     },
   },
   disk: {
     type: 'object',
     additionalProperties: false,
     required: ['certFilePath', 'keyFilePath'],
-    properties: { certFilePath: TEXT, keyFilePath: TEXT, bundleFilePath: TEXT },
+    properties: {
+      certFilePath: { ...TEXT, description: 'the path of a file with the CA certificate' },
+      keyFilePath: { ...TEXT, description: 'the path of a file with its private key' },
+      bundleFilePath: { ...TEXT, description: 'the path of a file with roots' },
+    },
   },
   webhook: {
     type: 'object',
     additionalProperties: false,
     required: ['webhookURL'],
-    properties: { webhookURL: TEXT, caCertPath: TEXT, timeout: TEXT, bearerTokenPath: TEXT },
+    properties: {
+      webhookURL: { ...TEXT, description: 'the https URL of a declared host' },
+      caCertPath: { ...TEXT, description: 'the path of a file with authorities' },
+      timeout: { ...TEXT, description: 'a duration from 100ms to 1m' },
+      bearerTokenPath: { ...TEXT, description: 'the path of a file with a token' },
+    },
   },
 } as const;
 

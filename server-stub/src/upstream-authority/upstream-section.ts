@@ -22,7 +22,7 @@ type Texts = Readonly<Partial<Record<string, string>>>;
 type Named = Exclude<UpstreamChoice['use'], 'selfSigned'>;
 const NAMES: readonly Named[] = ['awsPca', 'disk', 'webhook'];
 
-/** What a spec of the right structure (see `upstream-schemas.ts`) still has wrong, as JSON Pointers below `at`. */
+/** What a structure (see `upstream-schemas.ts`) cannot say of a spec, as JSON Pointers below `at`; nothing about values of a wrong type. */
 export function upstreamSectionProblems(spec: unknown, at: string, declared: Declared): readonly Problem[] {
   const given = extensionsOf(spec);
   const here = `${at}/extensions`;
@@ -61,7 +61,7 @@ function extensionsOf(spec: unknown): readonly (readonly [Named, Texts])[] {
   const given = (extensions ?? {}) as Readonly<Partial<Record<Named, unknown>>>;
   return NAMES.flatMap((name): (readonly [Named, Texts])[] => {
     const fields = given[name];
-    if (typeof fields !== 'object' || fields === null) return [];
+    if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) return [];
     const texts = Object.entries(fields).filter(
       (field): field is [string, string] => typeof field[1] === 'string' && field[1] !== '',
     );

@@ -36,6 +36,7 @@ test('everything that is wrong with them is told at once, with its place in the 
     [
       '/managedConfig/0/schema',
       '/managedConfig/0/spec/other',
+      '/managedConfig/0/spec/extensions/x',
       '/managedConfig/1/section',
       '/managedConfig/2/spec/extensions/x',
       '/managedConfig/2/section',

@@ -1,5 +1,5 @@
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
-import { keyTagProblems } from '../key-tags.js';
+import { KEY_TAGS_SCHEMA, keyTagProblems } from '../key-tags.js';
 import type { KeyManagerProvider } from '../provider.js';
 import { createAwsKmsKeyManager, RESERVED_PREFIX } from './aws-kms-key-manager.js';
 import { keyTypeOfSpec, KMS_KEY_SPECS } from './key-specs.js';
@@ -22,14 +22,14 @@ export const awsKmsProvider: KeyManagerProvider = {
     type: 'object',
     additionalProperties: false,
     properties: {
-      region: { type: 'string' },
+      region: { type: 'string', description: 'a region (us-east-1)' },
       keySpec: { type: 'string', enum: [...KMS_KEY_SPECS] },
-      keyTags: { type: 'object', additionalProperties: { type: 'string' } },
+      keyTags: KEY_TAGS_SCHEMA,
     },
   },
   problems: (settings, at) => {
-    const { region, keyTags = {} } = settings as AwsKmsSettings;
-    const wrong = region !== undefined && !REGION.test(region);
+    const { region, keyTags } = settings;
+    const wrong = typeof region === 'string' && !REGION.test(region);
     return [
       ...(wrong ? [{ path: `${at}/region`, reason: 'a region (us-east-1) is expected' }] : []),
       ...keyTagProblems(keyTags, `${at}/keyTags`, TAGS),

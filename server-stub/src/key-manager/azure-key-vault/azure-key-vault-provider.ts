@@ -1,5 +1,5 @@
 import type { KeyType } from '../../domain/signing-key.js';
-import { keyTagProblems } from '../key-tags.js';
+import { KEY_TAGS_SCHEMA, keyTagProblems } from '../key-tags.js';
 import type { KeyManagerProvider } from '../provider.js';
 import { createAzureKeyVaultKeyManager, RESERVED_PREFIX } from './azure-key-vault-key-manager.js';
 
@@ -13,6 +13,7 @@ interface AzureKeyVaultSettings {
   readonly keyTags?: Readonly<Record<string, string>>;
 }
 
+const VAULT_URL = 'the URL of a vault (https://<name>.vault.azure.net)';
 /** Azure allows 15 tags; three are ours. */
 const TAGS = { reserved: ['azure:', RESERVED_PREFIX], most: 12, keyLength: 256, valueLength: 256 };
 
@@ -27,14 +28,14 @@ export const azureKeyVaultProvider: KeyManagerProvider = {
     additionalProperties: false,
     required: ['vaultURL'],
     properties: {
-      vaultURL: { type: 'string' },
+      vaultURL: { type: 'string', description: VAULT_URL },
       keyType: { type: 'string', enum: [...KEY_TYPES] },
-      keyTags: { type: 'object', additionalProperties: { type: 'string' } },
+      keyTags: KEY_TAGS_SCHEMA,
     },
   },
   problems: (settings, at) => {
-    const { vaultURL, keyTags = {} } = settings as Partial<AzureKeyVaultSettings>;
-    const reason = vaultURL === undefined ? undefined : urlProblem(vaultURL);
+    const { vaultURL, keyTags } = settings;
+    const reason = typeof vaultURL === 'string' ? urlProblem(vaultURL) : undefined;
     return [
       ...(reason === undefined ? [] : [{ path: `${at}/vaultURL`, reason }]),
       ...keyTagProblems(keyTags, `${at}/keyTags`, TAGS),
@@ -56,7 +57,7 @@ function urlProblem(text: string): string | undefined {
   const url = new URL(text);
   if (url.protocol !== 'https:') return 'an https URL is expected';
   const plain = `${url.username}${url.password}${url.port}${url.search}${url.hash}` === '' && url.pathname === '/';
-  if (!plain || !HOSTS.test(url.hostname)) return 'the URL of a vault (https://<name>.vault.azure.net) is expected';
+  if (!plain || !HOSTS.test(url.hostname)) return `${VAULT_URL} is expected`;
   return undefined;
 }
 

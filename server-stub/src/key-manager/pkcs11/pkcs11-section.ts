@@ -48,10 +48,10 @@ export const PKCS11_SCHEMA = {
   additionalProperties: false,
   required: ['modulePath', 'tokenLabel'],
   properties: {
-    modulePath: TEXT,
-    tokenLabel: TEXT,
-    pinPath: TEXT,
-    pinEnvironmentVariable: TEXT,
+    modulePath: { ...TEXT, description: 'the path of a declared PKCS#11 module' },
+    tokenLabel: { ...TEXT, description: 'the label of a token' },
+    pinPath: { ...TEXT, description: 'the path of a file with the PIN' },
+    pinEnvironmentVariable: { ...TEXT, description: 'the name of a variable with the PIN' },
     mechanism: { type: 'string', enum: Object.keys(MECHANISMS) },
     keyType: { type: 'string', enum: KEY_TYPES },
     sessions: { type: 'integer', minimum: 1, maximum: MAX_SESSIONS },
@@ -61,26 +61,24 @@ export const PKCS11_SCHEMA = {
 /** Only PINs: a section must not be able to try out what else is in the environment. */
 const PIN_VARIABLE = /^SPIRL_PKCS11_[A-Z0-9_]{1,64}$/;
 
-/** What settings of the right structure still have wrong, as JSON Pointers below `at`. */
+/** What the schema cannot say of settings, as JSON Pointers below `at`; nothing about values whose type is wrong. */
 export function pkcs11Problems(settings: ExtensionSettings, at: string, declared: Declared): readonly Problem[] {
-  const fields = settings as Fields;
-  const { modulePath, tokenLabel, pinPath, pinEnvironmentVariable: variable } = fields;
+  const { modulePath, tokenLabel, pinPath, pinEnvironmentVariable: variable } = settings;
   const reasons = {
-    '/modulePath': modulePath && moduleProblem(modulePath, declared.modules),
-    '/tokenLabel': tokenLabel && labelProblem(tokenLabel),
-    '/pinPath': pinPath && declared.files.problem(pinPath),
-    '/pinEnvironmentVariable':
-      variable === undefined || PIN_VARIABLE.test(variable)
-        ? undefined
-        : 'the name of a variable that begins with SPIRL_PKCS11_ is expected',
-    '/keyType': keyTypeProblem(fields),
+    '/modulePath': ifText(modulePath, (path) => moduleProblem(path, declared.modules)),
+    '/tokenLabel': ifText(tokenLabel, labelProblem),
+    '/pinPath': ifText(pinPath, (path) => declared.files.problem(path)),
+    '/pinEnvironmentVariable': ifText(variable, (name) =>
+      PIN_VARIABLE.test(name) ? undefined : 'the name of a variable that begins with SPIRL_PKCS11_ is expected',
+    ),
+    '/keyType': keyTypeProblem(settings),
     '':
       (pinPath === undefined) === (variable === undefined)
         ? 'one of pinPath and pinEnvironmentVariable is expected'
         : undefined,
   };
   return Object.entries(reasons).flatMap(([field, reason]) =>
-    reason === undefined || reason === '' ? [] : [{ path: at + field, reason }],
+    reason === undefined ? [] : [{ path: at + field, reason }],
   );
 }
 
@@ -111,8 +109,14 @@ function labelProblem(label: string): string | undefined {
     : 'a label of at most 32 octets is expected';
 }
 
-function keyTypeProblem({ mechanism = 'CKM_ECDSA', keyType }: Fields): string | undefined {
-  const types: readonly KeyType[] = MECHANISMS[mechanism].types;
-  if (keyType === undefined || types.includes(keyType)) return undefined;
-  return `a key type of ${mechanism} is expected (${types.join(', ')})`;
+function keyTypeProblem({ mechanism = 'CKM_ECDSA', keyType }: ExtensionSettings): string | undefined {
+  const known = Object.entries(MECHANISMS).find(([name]) => name === mechanism);
+  if (known === undefined || !KEY_TYPES.some((type) => type === keyType)) return undefined;
+  const [name, { types }] = known;
+  if (types.some((type) => type === keyType)) return undefined;
+  return `a key type of ${name} is expected (${types.join(', ')})`;
+}
+
+function ifText(value: unknown, problem: (text: string) => string | undefined): string | undefined {
+  return typeof value === 'string' && value !== '' ? problem(value) : undefined;
 }

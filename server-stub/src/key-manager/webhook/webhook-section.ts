@@ -26,10 +26,15 @@ export const WEBHOOK_SCHEMA = {
   type: 'object',
   additionalProperties: false,
   required: ['webhookURL'],
-  properties: { webhookURL: TEXT, caCertPath: TEXT, timeout: TEXT, bearerTokenPath: TEXT },
+  properties: {
+    webhookURL: { ...TEXT, description: 'the https URL of a declared host' },
+    caCertPath: { ...TEXT, description: 'the path of a file with authorities' },
+    timeout: { ...TEXT, description: 'a duration from 100ms to 1m' },
+    bearerTokenPath: { ...TEXT, description: 'the path of a file with a token' },
+  },
 } as const;
 
-/** What settings of the right structure still have wrong, as JSON Pointers below `at`. */
+/** What the schema cannot say of settings, as JSON Pointers below `at`; nothing about values whose type is wrong. */
 export function webhookProblems(settings: ExtensionSettings, at: string, declared: Declared): readonly Problem[] {
   const { webhookURL, caCertPath, bearerTokenPath, timeout } = textsOf(settings);
   const reasons = {
