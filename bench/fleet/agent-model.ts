@@ -1,5 +1,8 @@
-import { backoffMs, Outage } from '../../src/svid/backoff.js';
+import { FIRST_ISSUES } from '../../src/issuer-client/call-limits.js';
+import { backoffMs, Outage, RETRY_MAX_MS } from '../../src/svid/backoff.js';
 import { planRenewals, type Candidate } from '../../src/svid/renewal-plan.js';
+import { MAX_RENEWAL_CALLS, renewalStep, type Gate } from '../../src/svid/renewal-step.js';
+import { FIRST_MINTS_AT_ONCE } from '../../src/svid/x509-minting.js';
 import type { CalendarQueue } from './calendar-queue.js';
 import { WAKE } from './event-kinds.js';
 import { IN_FLIGHT, NEW, NO_KEYSET, OLD, TOO_OLD, WANTED, type FleetState } from './fleet-state.js';
@@ -8,12 +11,11 @@ import type { Random } from './random.js';
 import type { RenewalRule } from './renewal-rule.js';
 import type { Scenario } from './scenario.js';
 
-// How the agent's renewal loop and its issuer bound their messages.
-const MAX_CALLS = 16;
-const FIRST_ITEMS = 100;
-const RETRY_MAX_MS = 60_000;
 /** No two looks of an agent at one moment, whatever is rounded. */
 const LEAST_WAIT_MS = 0.001;
+
+/** What is known of a server that has answered. */
+const NO_OUTAGE = { isAway: false, until: -Infinity } as const;
 
 /** What the agents tell while they work. */
 export interface AgentEvents {
@@ -47,6 +49,8 @@ export class AgentModel {
   readonly #rule: RenewalRule;
   readonly #outages = new Map<number, Outage>();
   readonly #lives: Uint8Array;
+  /** The gate of the agent that is looked at. */
+  readonly #gate: Gate & { agent: number };
   readonly #slots: Slot[] = [];
   readonly #renewable: Slot[] = [];
   readonly #wanted: number[] = [];
@@ -64,6 +68,12 @@ export class AgentModel {
     this.#tell = tell;
     this.#rule = parts.rule;
     this.#lives = new Uint8Array(parts.fleet.agents);
+    const gate = {
+      agent: 0,
+      release: (wanted: number, now: number): number => parts.rule.release(gate.agent, wanted, now),
+      opensAt: (now: number): number => parts.rule.opensAt(gate.agent, now),
+    };
+    this.#gate = gate;
   }
 
   /** The agent looks at `at`, or earlier. */
@@ -85,18 +95,13 @@ export class AgentModel {
     const wanted = this.#gather(agent, now);
     this.#sendFirsts(agent, now);
     const { due, nextInMs } = planRenewals(this.#renewable, { wall: now, monotonic: now });
-    let next = Math.min(wanted, now + nextInMs);
-    const outage = this.#outages.get(agent);
-    const away = outage?.isAway === true;
-    if (due.length > 0) {
-      if (away && now < outage.until) {
-        next = Math.min(next, outage.until);
-      } else if ((this.#fleet.calls[agent] ?? 0) < (away ? 1 : MAX_CALLS)) {
-        const count = this.#rule.release(agent, due.length, now);
-        if (count > 0) this.#sendRenewals(agent, due.slice(0, count), now);
-        if (count < due.length) next = Math.min(next, this.#rule.opensAt(agent, now));
-      }
-    }
+    const outage = this.#outages.get(agent) ?? NO_OUTAGE;
+    const calls = this.#fleet.calls[agent] ?? 0;
+    const situation = { due: due.length, nextInMs, calls, isAway: outage.isAway, until: outage.until };
+    this.#gate.agent = agent;
+    const { start, waitMs } = renewalStep(situation, this.#gate, now);
+    if (start > 0) this.#sendRenewals(agent, due.slice(0, start), now);
+    const next = Math.min(wanted, now + waitMs);
     if (next < Infinity) this.wakeBy(agent, Math.max(next, now + LEAST_WAIT_MS));
   }
 
@@ -108,8 +113,9 @@ export class AgentModel {
     const renewal = pool.kind[message] === RENEWAL;
     const items = pool.items[message] ?? 0;
     const before = this.#outages.get(agent);
-    const bound = before !== undefined || this.#fleet.calls[agent] === MAX_CALLS;
+    const bound = before !== undefined || !renewal || this.#fleet.calls[agent] === MAX_RENEWAL_CALLS;
     if (renewal) this.#fleet.calls[agent] = (this.#fleet.calls[agent] ?? 1) - 1;
+    else this.#fleet.firsts[agent] = (this.#fleet.firsts[agent] ?? items) - items;
     if (issued > 0) this.#outages.delete(agent);
     else if (renewal) this.#outageOf(agent).failed(now);
     let svid = pool.svid[message] ?? -1;
@@ -119,13 +125,14 @@ export class AgentModel {
       else this.#failed(svid, agent, renewal, issued === 0, now);
       svid = after;
     }
-    if (bound || (issued === 0 && renewal)) this.wakeBy(agent, now + LEAST_WAIT_MS);
+    if (bound || issued === 0) this.wakeBy(agent, now + LEAST_WAIT_MS);
   }
 
   /** The agent's process ends: it forgets its SVIDs, while workloads keep theirs and ask for new ones. */
   restarted(agent: number): void {
     this.#lives[agent] = (this.#lives[agent] ?? 0) + 1;
     this.#fleet.calls[agent] = 0;
+    this.#fleet.firsts[agent] = 0;
     this.#fleet.wakeAt[agent] = Infinity;
     this.#outages.delete(agent);
     this.#rule.forget(agent);
@@ -170,9 +177,13 @@ export class AgentModel {
   }
 
   #sendFirsts(agent: number, now: number): void {
-    for (let from = 0; from < this.#wanted.length; from += FIRST_ITEMS) {
-      this.#send(FIRST, agent, this.#wanted.slice(from, from + FIRST_ITEMS), now);
+    const { firsts } = this.#fleet;
+    const places = FIRST_MINTS_AT_ONCE - (firsts[agent] ?? 0);
+    const count = Math.min(this.#wanted.length, places);
+    for (let from = 0; from < count; from += FIRST_ISSUES.items) {
+      this.#send(FIRST, agent, this.#wanted.slice(from, Math.min(count, from + FIRST_ISSUES.items)), now);
     }
+    firsts[agent] = (firsts[agent] ?? 0) + Math.max(0, count);
   }
 
   #sendRenewals(agent: number, due: readonly Slot[], now: number): void {
@@ -205,14 +216,16 @@ export class AgentModel {
     this.#tell.replacing(svid, agent, keyset, now);
     this.#fleet.keyset[svid] = keyset === NO_KEYSET ? NEW : keyset;
     this.#fleet.flags[svid] = 0;
+    const attempts = Math.min(255, (this.#fleet.attempts[svid] ?? 0) + 1);
     this.#fleet.attempts[svid] = 0;
     this.#fleet.issued(svid, now, this.#scenario.svids.x509TTL);
     this.wakeBy(agent, this.#fleet.dueAt[svid] ?? Infinity);
     const forcedAt = this.#fleet.forcedAt[agent] ?? Infinity;
     if (keyset !== OLD || forcedAt === Infinity) return;
     // The server signed before it changed keysets: asking again at once would only repeat this.
-    const again = now + backoffMs(1, RETRY_MAX_MS, this.#random.next);
-    if (forcedAt <= now) this.#fleet.setRetryAt(svid, again);
+    const again = now + backoffMs(attempts, RETRY_MAX_MS, this.#random.next);
+    this.#fleet.attempts[svid] = attempts;
+    this.#fleet.setRetryAt(svid, again);
     this.wakeBy(agent, Math.max(forcedAt, again));
   }
 

@@ -1,3 +1,4 @@
+import { BACKDATE_MS } from '../../server-stub/src/signer/x509-signer.js';
 import { lifetimeOf, renewalDueAt } from '../../src/svid/renewal-schedule.js';
 import { sampler } from './distribution.js';
 import { Random, renewalDraw } from './random.js';
@@ -19,9 +20,6 @@ export const TOO_OLD = 1;
 /** Not started yet (cold start). */
 export const NOT_STARTED = 2;
 
-/** An SVID is backdated by so much. */
-const BACKDATED_MS = 60_000;
-
 /** A fleet as columns: agents by index, their SVIDs from `first[agent]` up to `first[agent + 1]`. Times: ms from the start. */
 export class FleetState {
   readonly agents: number;
@@ -40,8 +38,10 @@ export class FleetState {
   readonly forcedAt: Float64Array;
   /** When the agent looks again; Infinity: never. */
   readonly wakeAt: Float64Array;
-  /** Messages under way. */
+  /** Renewal messages under way. */
   readonly calls: Uint8Array;
+  /** First SVIDs under way. */
+  readonly firsts: Uint16Array;
 
   readonly dueAt: Float64Array;
   readonly notAfter: Float64Array;
@@ -77,6 +77,7 @@ export class FleetState {
     this.forcedAt = new Float64Array(count).fill(Infinity);
     this.wakeAt = new Float64Array(count).fill(Infinity);
     this.calls = new Uint8Array(count);
+    this.firsts = new Uint16Array(count);
     this.dueAt = new Float64Array(this.svids);
     this.notAfter = new Float64Array(this.svids);
     this.keyset = new Uint8Array(this.svids);
@@ -99,7 +100,7 @@ export class FleetState {
     const fraction = renewalDraw(this.#seed, svid, nth);
     const notAfter = now + ttlMs;
     this.notAfter[svid] = notAfter;
-    this.dueAt[svid] = renewalDueAt(lifetimeOf({ notBefore: now - BACKDATED_MS, notAfter }, now), fraction);
+    this.dueAt[svid] = renewalDueAt(lifetimeOf({ notBefore: now - BACKDATE_MS, notAfter }, now), fraction);
   }
 
   #fill(scenario: Scenario, random: Random): void {

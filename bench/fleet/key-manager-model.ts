@@ -1,15 +1,15 @@
 import { Circuit } from '../../server-stub/src/key-manager/remote/circuit.js';
 import { InFlightLimit } from '../../server-stub/src/key-manager/remote/in-flight-limit.js';
+import {
+  mayRepeat,
+  PATIENCE_MS,
+  repeatPauseMs,
+  SIGN_LIMIT_MS,
+} from '../../server-stub/src/key-manager/remote/sign-policy.js';
 import { sampler } from './distribution.js';
 import type { Random } from './random.js';
 import type { Scenario } from './scenario.js';
 
-// As in the server's calls to a key manager; the limit of calls under way and the circuit breaker are its own code.
-const FIRST_PAUSE_MS = 50;
-const MAX_PAUSE_MS = 2_000;
-const PATIENCE_MS = 60_000;
-const SIGN_LIMIT_MS = 5_000;
-const ATTEMPTS = 2;
 /** A quota is counted over this time. */
 const QUOTA_WINDOW_MS = 100;
 
@@ -69,7 +69,7 @@ export class KeyManagerModel {
   ended(caller: Caller, attempt: number, begunAt: number, now: number): SignOutcome {
     if (this.#away) {
       caller.circuit.failed(now);
-      return attempt < ATTEMPTS ? now + this.#pause(attempt) : 'failed';
+      return this.#repeated('no answer', attempt, begunAt, now);
     }
     caller.circuit.answered();
     this.#refill(now);
@@ -81,11 +81,13 @@ export class KeyManagerModel {
     }
     this.throttled++;
     caller.limit.throttled(now);
-    return now - begunAt < PATIENCE_MS ? now + this.#pause(attempt) : 'failed';
+    return this.#repeated('throttled', attempt, begunAt, now);
   }
 
-  #pause(attempt: number): number {
-    return this.#random.next() * Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempt, 10));
+  /** As the server's calls to a key service are repeated. */
+  #repeated(failure: 'throttled' | 'no answer', attempt: number, begunAt: number, now: number): SignOutcome {
+    const may = mayRepeat(failure, attempt, begunAt + PATIENCE_MS, now);
+    return may ? now + repeatPauseMs(attempt, 0, this.#random.next) : 'failed';
   }
 
   #refill(now: number): void {

@@ -1,4 +1,6 @@
+import { AGENT_LISTENER_LIMITS } from '../../server-stub/src/api/agent-listener.js';
 import { backoffMs, RECONNECT_BACKOFF } from '../../src/issuer-client/backoff.js';
+import { KEEPALIVE_MS, KEEPALIVE_TIMEOUT_MS } from '../../src/issuer-client/call-limits.js';
 import type { CalendarQueue } from './calendar-queue.js';
 import { sampler } from './distribution.js';
 import { ANSWER, ARRIVE, CONNECT, TRUST } from './event-kinds.js';
@@ -7,12 +9,12 @@ import type { MessagePool } from './message-pool.js';
 import type { Random } from './random.js';
 import type { Scenario } from './scenario.js';
 
-/** A dead connection is noticed after so long: keepalive of 20 s and its 10 s of patience. */
-const UNNOTICED_MS = 30_000;
+/** A dead connection is noticed after so long. */
+const UNNOTICED_MS = KEEPALIVE_MS + KEEPALIVE_TIMEOUT_MS;
 /** A call without a connection fails at once. */
 const AT_ONCE_MS = 1;
-/** Connections end after 30 min, 10 % more or less. */
-const CONNECTION_AGE_MS = 30 * 60_000;
+/** A server ends connections that are so old, 10 % more or less. */
+const CONNECTION_AGE_MS = AGENT_LISTENER_LIMITS.ageMs;
 
 /** Who reaches whom: connections of agents to replicas, zones that are cut off, and the way of messages. */
 export class NetworkModel {

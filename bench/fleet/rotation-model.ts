@@ -1,12 +1,9 @@
+import { PUBLISH_WAIT_MS } from '../../server-stub/src/api/bundle-sync-agents.js';
+import { MUTATION_LIMIT_MS } from '../../server-stub/src/keyset/claim.js';
 import { sampler } from './distribution.js';
 import type { Random } from './random.js';
 import type { Scenario } from './scenario.js';
 import { STEPS, type Step } from './trust-states.js';
-
-/** A step waits so long for the agents that have not acknowledged it. */
-const PUBLISH_WAIT_MS = 10_000;
-/** No step takes longer. */
-const STEP_LIMIT_MS = 120_000;
 
 /** What became of a step. Milliseconds from the start. */
 export interface StepRecord {
@@ -46,8 +43,8 @@ export class RotationModel {
     if (runAt === undefined) return undefined;
     if (this.steps.length > 0) return runAt;
     const waitMs = Math.max(this.#upstream.away, 0) + this.#upstreamMs();
-    if (waitMs <= STEP_LIMIT_MS) return runAt + waitMs;
-    this.failure = 'prepare failed: the upstream authority did not answer within 120 s. Nothing was changed.';
+    if (waitMs <= MUTATION_LIMIT_MS) return runAt + waitMs;
+    this.failure = `prepare failed: the upstream authority did not answer within ${MUTATION_LIMIT_MS / 1000} s. Nothing was changed.`;
     return undefined;
   }
 

@@ -12,6 +12,7 @@ import {
 } from '../../src/runtime/settings.js';
 import { overlaySettings, type SettingOverrides } from '../../src/runtime/settings-overlay.js';
 import { parseYaml } from '../../src/runtime/yaml-document.js';
+import { CALL_MS } from '../../src/issuer-client/call-limits.js';
 import { RENEWALS_PER_SECOND } from '../../src/svid/renewal-gate.js';
 import { TAINT_DELAY_MAX_MS } from '../../src/svid/taint-wave.js';
 import { parametersOf } from './distribution.js';
@@ -76,7 +77,10 @@ export const SCENARIO_SETTINGS = {
     capacity: rate('SVIDs that one replica issues, without the key manager’s part.', '4000/s', { min: 1, max: 1e6 }),
     workers: integer('Issued at the same time by one replica.', 1, 1, 256),
     waiting: integer('SVIDs that may wait at one replica; more are refused.', 20_000, 1, 10_000_000),
-    deadline: duration('How long an agent waits for the answer to one message.', '15s', { min: '1s', max: '10m' }),
+    deadline: duration('How long an agent waits for the answer to one message.', `${CALL_MS / 1000}s`, {
+      min: '1s',
+      max: '10m',
+    }),
   },
   keyManager: {
     kind: choice(
