@@ -9,7 +9,10 @@ import type { KeyType, SigningKey } from './signing-key.js';
 export interface KeyManager {
   /** Its name in configuration and in the ring: `sealed`, `awsKMS`, … */
   readonly custody: string;
-  /** Makes a key that is found again by `listKeys` after a restart. Throws ALREADY_EXISTS for an id that has a key. */
+  /**
+   * Makes a key that is found again by `listKeys` after a restart. Throws ALREADY_EXISTS for an id that has a key. After
+   * KeyServiceThrottled it may be asked again; after another failure the key may be there.
+   */
   createKey(id: string, type: KeyType, signal: AbortSignal): Promise<SigningKey>;
   /** The keys of this deployment, and of no other. */
   listKeys(signal: AbortSignal): Promise<readonly SigningKey[]>;

@@ -8,19 +8,15 @@ import { KeyServiceThrottled } from '../../domain/key-manager.js';
 import { Circuit } from './circuit.js';
 import { InFlightLimit } from './in-flight-limit.js';
 import type { CallOutcome, KeyOperation, KeyServiceLevels, KeyServiceMetrics } from './key-service-metrics.js';
+import { mayRepeat, PATIENCE_MS, repeatPauseMs, SIGN_LIMIT_MS } from './sign-policy.js';
 
-/** A service that is well signs in milliseconds. */
-const SIGN_LIMIT_MS = 5_000;
 /** Making a key in hardware and reading long lists take their time. */
 const OTHER_LIMIT_MS = 30_000;
 /** Signatures waiting; more than a service makes in the time that their callers have. */
 const MAX_WAITING = 4_000;
-/** Whoever set no deadline waits so long for a service that throttles. */
-const PATIENCE_MS = 60_000;
-const FIRST_PAUSE_MS = 50;
-const MAX_PAUSE_MS = 2_000;
-/** Of the calls that may be repeated after no answer, or a bad one. */
-const ATTEMPTS = 2;
+
+/** Whoever makes a key waits so long for a service that throttles; the whole rotation step is bounded, too. */
+const CREATE_PATIENCE_MS = 20_000;
 
 export interface RemoteCallsParts {
   /** For metrics: the key manager's name. */
@@ -72,19 +68,16 @@ export class RemoteCalls {
     return orAbort(turn, signal);
   }
 
-  /** Everything that is not a signature. `once`: a lost answer may mean that it was done. */
-  async other<T>(
-    operation: Exclude<KeyOperation, 'sign'>,
-    repeat: 'once' | 'repeatable',
-    call: Call<T>,
-    signal: AbortSignal,
-  ): Promise<T> {
-    const until = this.#parts.clock.monotonic() + PATIENCE_MS;
+  /** Everything that is not a signature. A new key is asked for again only after throttling: a lost answer may have made it. */
+  async other<T>(operation: Exclude<KeyOperation, 'sign'>, call: Call<T>, signal: AbortSignal): Promise<T> {
+    const creating = operation === 'create';
+    const until = this.#parts.clock.monotonic() + (creating ? CREATE_PATIENCE_MS : PATIENCE_MS);
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#attempt(operation, OTHER_LIMIT_MS, call, signal);
       } catch (error) {
-        if (repeat === 'once' || !this.#mayRepeat(error, attempt, until, signal)) throw error;
+        const lost = creating && !(error instanceof KeyServiceThrottled);
+        if (lost || !this.#mayRepeat(error, attempt, until, signal)) throw error;
         await this.#pause(error, attempt, signal);
       }
     }
@@ -136,16 +129,19 @@ export class RemoteCalls {
 
   #mayRepeat(error: unknown, attempt: number, until: number, signal: AbortSignal): boolean {
     if (signal.aborted) return false;
-    if (error instanceof KeyServiceThrottled) return this.#parts.clock.monotonic() < until;
-    return hasCode(error, 'KEY_SERVICE_UNAVAILABLE') && attempt < ATTEMPTS;
+    if (error instanceof KeyServiceThrottled) {
+      const { retryAfterMs = 0 } = error;
+      return mayRepeat('throttled', attempt, until, this.#parts.clock.monotonic() + retryAfterMs);
+    }
+    return (
+      hasCode(error, 'KEY_SERVICE_UNAVAILABLE') && mayRepeat('no answer', attempt, until, this.#parts.clock.monotonic())
+    );
   }
 
-  /** Full jitter around what the service wished. */
   #pause(error: unknown, attempt: number, signal: AbortSignal): Promise<void> {
     const { clock, random } = this.#parts;
     const asked = error instanceof KeyServiceThrottled ? (error.retryAfterMs ?? 0) : 0;
-    const own = Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempt, 10));
-    return clock.sleep(Math.min(PATIENCE_MS, asked) + random() * own, signal);
+    return clock.sleep(repeatPauseMs(attempt, asked, random), signal);
   }
 
   async #attempt<T>(operation: KeyOperation, limitMs: number, call: Call<T>, signal: AbortSignal): Promise<T> {

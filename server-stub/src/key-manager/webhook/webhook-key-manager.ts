@@ -1,7 +1,12 @@
 import { createHash } from 'node:crypto';
 import { KEYSET_ID_PATTERN } from 'spirl-agent/domain/keyset-state.js';
 import { hasCode, SpirlError } from 'spirl-agent/runtime/errors.js';
-import { SignedWithAnotherKey, type KeyManager, type ReleasesKeys } from '../../domain/key-manager.js';
+import {
+  KeyServiceThrottled,
+  SignedWithAnotherKey,
+  type KeyManager,
+  type ReleasesKeys,
+} from '../../domain/key-manager.js';
 import type { KeyType, SigningKey } from '../../domain/signing-key.js';
 import type { ProviderParts } from '../provider.js';
 import type { HashName, KeyService, ServiceKey } from './key-service.js';
@@ -22,7 +27,8 @@ export function createWebhookKeyManager(service: KeyService, { owner, rawFromDer
     createKey: async (id, type, signal) => {
       signal.throwIfAborted();
       const key = await service.createKey(prefix + id, type, signal).catch(async (error: unknown) => {
-        if (!hasCode(error, 'KEY_SERVICE_UNAVAILABLE') || signal.aborted) throw error;
+        const lost = hasCode(error, 'KEY_SERVICE_UNAVAILABLE') && !(error instanceof KeyServiceThrottled);
+        if (!lost || signal.aborted) throw error;
         // The answer is lost, the key may be there: then it is the one that was asked for.
         const made = (await listed(signal)).find(({ keyId }) => keyId === prefix + id);
         if (made === undefined) throw error;

@@ -149,21 +149,41 @@ test('too many waiting signatures are refused at once', async (t) => {
   await Promise.all(waiting);
 });
 
-test('making a key is never asked for twice; listing keys is', async (t) => {
+test('a new key is not asked for twice when the answer is lost; a list is', async (t) => {
   const { clock, calls } = setUp();
   let made = 0;
   await t.throwsAsync(
-    calls.other('create', 'once', () => Promise.reject((made++, away())), never),
+    calls.other('create', () => Promise.reject((made++, away())), never),
     { code: 'KEY_SERVICE_UNAVAILABLE' },
   );
   t.is(made, 1);
   let listed = 0;
-  const list = calls.other(
-    'list',
-    'repeatable',
-    () => (listed++ === 0 ? Promise.reject(away()) : Promise.resolve([])),
-    never,
-  );
+  const list = calls.other('list', () => (listed++ === 0 ? Promise.reject(away()) : Promise.resolve([])), never);
   await clock.advance(1000);
   t.deepEqual(await list, []);
+});
+
+test('a new key is asked for again while the service throttles, not before it wishes, and for twenty seconds at most', async (t) => {
+  const { clock, calls, counted } = setUp();
+  let asked = 0;
+  const busy = (retryAfterMs?: number) => Promise.reject(new KeyServiceThrottled('busy', { retryAfterMs }));
+  const made = calls.other('create', () => (asked++ < 2 ? busy(3000) : Promise.resolve('key')), never);
+  await clock.advance(2999);
+  t.is(asked, 1);
+  await clock.advance(5000);
+  t.is(await made, 'key');
+  t.deepEqual(counted, ['create throttled', 'create throttled', 'create ok']);
+  const begun = clock.now();
+  const given = t.throwsAsync(
+    calls.other('create', () => busy(), never),
+    { instanceOf: KeyServiceThrottled },
+  );
+  await clock.through(given, 100);
+  t.true(clock.now() - begun >= 18_000 && clock.now() - begun <= 23_000, String(clock.now() - begun));
+});
+
+test('whoever is to come back later than anybody waits is told at once', async (t) => {
+  const { calls } = setUp();
+  const busy = () => Promise.reject(new KeyServiceThrottled('busy', { retryAfterMs: 30_000 }));
+  await t.throwsAsync(calls.other('create', busy, never), { instanceOf: KeyServiceThrottled });
 });
