@@ -11,8 +11,8 @@ export interface Moto {
   /** Access log and errors. */
   readonly output: () => string;
   readonly stop: () => Promise<void>;
-  /** Runs a Python script of this folder with the emulator's address; its output, parsed as JSON. */
-  readonly run: (script: string) => unknown;
+  /** Runs a Python script of this folder with the emulator's address and more arguments; its output, parsed as JSON. */
+  readonly run: (script: string, ...more: readonly string[]) => unknown;
   /** Signatures and permissions are checked from now on, or no longer. */
   readonly checkAccess: (checked: boolean) => Promise<void>;
 }
@@ -29,7 +29,8 @@ export async function startMoto(): Promise<Moto> {
   return {
     url,
     ...part,
-    run: (name) => JSON.parse(execFileSync(python, ['-B', script(name), url], { encoding: 'utf8' })) as unknown,
+    run: (name, ...more) =>
+      JSON.parse(execFileSync(python, ['-B', script(name), url, ...more], { encoding: 'utf8' })) as unknown,
     checkAccess: async (checked) => {
       // A form's content type would arrive as an empty body.
       const headers = { 'content-type': 'text/plain' };

@@ -9,10 +9,11 @@ import sys
 import acmpca_corrections
 import iam_corrections
 import kms_corrections
+import sts_corrections
 
 
 def main() -> None:
-    for corrections in (kms_corrections, acmpca_corrections, iam_corrections):
+    for corrections in (kms_corrections, acmpca_corrections, iam_corrections, sts_corrections):
         corrections.apply()
     from moto.server import main as serve
 

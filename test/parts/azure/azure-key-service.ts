@@ -17,6 +17,7 @@ export interface Faults {
   readonly garbage?: boolean;
   readonly reset?: boolean;
   readonly truncated?: boolean;
+  readonly tokenSeconds?: number;
 }
 
 export interface AzureKeyService {
@@ -25,7 +26,11 @@ export interface AzureKeyService {
   /** Makes a key, or a new version of it; answers the version. */
   createKey(vaultUrl: string, name: string, kty?: string, size?: number, operations?: string): Promise<string>;
   disableVersion(vaultUrl: string, name: string, version: string): Promise<void>;
-  /** Calls since the last reset, by permission; `challenge` and `token` are the way to a token. */
+  /** Where managed identities get their tokens, on loopback: App Service's endpoint and the metadata service of machines. */
+  readonly identityUrl: string;
+  /** Tokens of this issuer for this subject are the client's proof from now on. */
+  federate(issuer: string, subject: string): Promise<void>;
+  /** Calls since the last reset, by permission; `challenge`, `token` and `identity` are the ways to a token. */
   calls(): Promise<Readonly<Record<string, number>>>;
   resetCalls(): Promise<void>;
   fail(faults: Faults): Promise<void>;
@@ -37,23 +42,32 @@ const IDENTITY = {
   AZURE_CLIENT_ID: '66666666-7777-8888-9999-000000000000',
 };
 export const CLIENT_SECRET = { ...IDENTITY, AZURE_CLIENT_SECRET: 'test-client-secret' };
-/** To be written to the file that AZURE_FEDERATED_TOKEN_FILE names. */
-export const FEDERATED_TOKEN = 'test-federated-token';
+/** Audience of tokens that Entra ID takes for a client's proof. */
+export const FEDERATED_AUDIENCE = 'api://AzureADTokenExchange';
 export const federated = (file: string) => ({ ...IDENTITY, AZURE_FEDERATED_TOKEN_FILE: file });
+/** Of a program that has a managed identity, in the two forms that Azure documents; loopback must not go to the proxy. */
+export const managedIdentity = (identityUrl: string) => ({
+  appService: {
+    IDENTITY_ENDPOINT: `${identityUrl}/msi/token`,
+    IDENTITY_HEADER: 'header-of-the-identity-endpoint',
+    NO_PROXY: '127.0.0.1',
+  },
+  machine: { AZURE_POD_IDENTITY_AUTHORITY_HOST: identityUrl, NO_PROXY: '127.0.0.1' },
+});
 
 /** The Key Vault and Managed HSM service of this folder, on loopback, with a directory of its own. */
 export async function startAzureKeyService(): Promise<AzureKeyService> {
   const program = partFile('bin/azure-key-service', 'parts-azure.sh');
   const dir = await mkdtemp(join(tmpdir(), 'spirl-azure-'));
   let output = (): string => '';
-  const started = (): { proxy: string; control: string; ca: string } | undefined => {
+  const started = (): { proxy: string; control: string; ca: string; identity: string } | undefined => {
     const line = output().split('\n')[0] ?? '';
-    return line.endsWith('}') ? (JSON.parse(line) as { proxy: string; control: string; ca: string }) : undefined;
+    return line.endsWith('}') ? (JSON.parse(line) as ReturnType<typeof started>) : undefined;
   };
   const part = await startPart(program, ['-dir', dir], () => Promise.resolve(true));
   output = part.output;
   for (let tries = 0; started() === undefined && tries < 100; tries++) await new Promise((go) => setTimeout(go, 50));
-  const { proxy, control, ca } = started() ?? { proxy: '', control: '', ca: '' };
+  const { proxy, control, ca, identity } = started() ?? { proxy: '', control: '', ca: '', identity: '' };
   const env = { HTTPS_PROXY: proxy, NODE_EXTRA_CA_CERTS: ca, NO_PROXY: '', no_proxy: '' };
   const operator = async (...args: readonly string[]): Promise<string> => {
     const script = fileURLToPath(new URL('./create-key.js', import.meta.url));
@@ -71,6 +85,10 @@ export async function startAzureKeyService(): Promise<AzureKeyService> {
       operator(vaultUrl, name, kty, String(size), operations),
     disableVersion: async (vaultUrl, name, version) => {
       await operator(vaultUrl, name, 'disable', version);
+    },
+    identityUrl: identity,
+    federate: async (issuer, subject) => {
+      await asked('PUT', '/federation', { issuer, subject });
     },
     calls: async () => (await asked('GET', '/calls')).json() as Promise<Record<string, number>>,
     resetCalls: async () => {

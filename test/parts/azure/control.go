@@ -17,7 +17,7 @@ type faults struct {
 	// Status to answer with instead of working, 0 for none; RetryAfter in seconds.
 	Status     int `json:"status"`
 	RetryAfter int `json:"retryAfter"`
-	// How many requests get it; 0 is all.
+	// How many requests of each action get it; 0 is all.
 	Times int `json:"times"`
 	// Milliseconds before each answer.
 	DelayMs int `json:"delayMs"`
@@ -26,6 +26,8 @@ type faults struct {
 	// Cut the connection instead of answering, or after half of the answer; challenge and token too.
 	Reset     bool `json:"reset"`
 	Truncated bool `json:"truncated"`
+	// How long tokens are good; 0 is an hour.
+	TokenSeconds int `json:"tokenSeconds"`
 }
 
 // control is the test's side: what was called, and how to fail. GET /calls, POST /calls/reset, PUT /faults.
@@ -34,11 +36,12 @@ type control struct {
 	store  *store
 	calls  map[string]int
 	faults faults
-	left   int
+	// Requests that got it, by action.
+	spoiled map[string]int
 }
 
 func newControl(store *store) *control {
-	return &control{store: store, calls: map[string]int{}}
+	return &control{store: store, calls: map[string]int{}, spoiled: map[string]int{}}
 }
 
 func (c *control) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -56,11 +59,20 @@ func (c *control) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		c.faults, c.left = asked, asked.Times
+		c.faults, c.spoiled = asked, map[string]int{}
 		w.WriteHeader(http.StatusNoContent)
 	default:
 		http.NotFound(w, r)
 	}
+}
+
+func (c *control) tokenSeconds() int {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if c.faults.TokenSeconds == 0 {
+		return 3600
+	}
+	return c.faults.TokenSeconds
 }
 
 func (c *control) record(action string) {
@@ -86,10 +98,10 @@ func (c *control) fault(w http.ResponseWriter, action string) bool {
 	c.mutex.Lock()
 	asked := c.faults
 	if asked.Times > 0 {
-		if c.left == 0 {
+		if c.spoiled[action] == asked.Times {
 			asked.Status, asked.Garbage = 0, false
 		} else if asked.Status != 0 || asked.Garbage {
-			c.left--
+			c.spoiled[action]++
 		}
 	}
 	c.mutex.Unlock()

@@ -15,8 +15,9 @@ import (
 
 // entra is as much of Microsoft Entra ID as a client needs that proves itself with a secret or a federated token.
 type entra struct {
-	secret  []byte
-	control *control
+	secret     []byte
+	control    *control
+	federation *federation
 }
 
 // Who may log in; the secret of the client is not a secret of anybody.
@@ -24,7 +25,6 @@ const (
 	tenantID     = "11111111-2222-3333-4444-555555555555"
 	clientID     = "66666666-7777-8888-9999-000000000000"
 	clientSecret = "test-client-secret"
-	tokenSeconds = 3600
 )
 
 func openEntra(dir string, control *control) (*entra, error) {
@@ -35,7 +35,7 @@ func openEntra(dir string, control *control) (*entra, error) {
 		rand.Read(secret)
 		err = os.WriteFile(file, secret, 0o600)
 	}
-	return &entra{secret, control}, err
+	return &entra{secret, control, &federation{}}, err
 }
 
 func (e *entra) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -49,34 +49,41 @@ func (e *entra) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.ParseForm()
-	resource, scoped := strings.CutSuffix(r.PostForm.Get("scope"), "/.default")
-	resource, _, _ = strings.Cut(resource, " ")
 	switch {
 	case tenant != tenantID:
 		oauthError(w, "invalid_request", "AADSTS90002: Tenant '"+tenant+"' not found.")
 	case r.PostForm.Get("client_id") != clientID:
 		oauthError(w, "unauthorized_client", "AADSTS700016: Application with identifier '"+r.PostForm.Get("client_id")+"' was not found.")
-	case r.PostForm.Get("client_secret") != clientSecret && !e.federated(r.PostForm.Get("client_assertion")):
+	case r.PostForm.Get("client_assertion_type") == assertionType && r.PostForm.Get("client_secret") == "":
+		if why := e.federation.refusal(r.PostForm.Get("client_assertion")); why != "" {
+			oauthError(w, "invalid_client", why)
+			return
+		}
+		e.grant(w, r.PostForm.Get("scope"))
+	case r.PostForm.Get("client_secret") != clientSecret:
 		oauthError(w, "invalid_client", "AADSTS7000215: Invalid client secret provided.")
-	case !scoped && !strings.Contains(r.PostForm.Get("scope"), "/.default "):
-		oauthError(w, "invalid_scope", "AADSTS70011: The provided value for the input parameter 'scope' is not valid.")
 	default:
-		resource, _, _ = strings.Cut(r.PostForm.Get("scope"), "/.default")
-		writeJSON(w, http.StatusOK, map[string]any{
-			"token_type": "Bearer", "expires_in": tokenSeconds, "ext_expires_in": tokenSeconds, "access_token": e.token(resource),
-		})
+		e.grant(w, r.PostForm.Get("scope"))
 	}
 }
 
-// federated accepts the one federated token that tests write to a file.
-func (e *entra) federated(assertion string) bool {
-	return assertion == "test-federated-token"
+// grant gives a token for the resource of a scope such as `https://vault.azure.net/.default openid`.
+func (e *entra) grant(w http.ResponseWriter, scope string) {
+	resource, _, found := strings.Cut(scope, "/.default")
+	if !found || strings.Contains(resource, " ") {
+		oauthError(w, "invalid_scope", "AADSTS70011: The provided value for the input parameter 'scope' is not valid.")
+		return
+	}
+	seconds := e.control.tokenSeconds()
+	writeJSON(w, http.StatusOK, map[string]any{
+		"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": e.token(resource),
+	})
 }
 
 func (e *entra) token(audience string) string {
 	now := time.Now().Unix()
 	header, _ := json.Marshal(map[string]string{"alg": "HS256", "typ": "JWT"})
-	claims, _ := json.Marshal(map[string]any{"aud": audience, "appid": clientID, "tid": tenantID, "iat": now, "exp": now + tokenSeconds})
+	claims, _ := json.Marshal(map[string]any{"aud": audience, "appid": clientID, "tid": tenantID, "iat": now, "exp": now + int64(e.control.tokenSeconds())})
 	signed := base64.RawURLEncoding.EncodeToString(header) + "." + base64.RawURLEncoding.EncodeToString(claims)
 	return signed + "." + e.sign(signed)
 }

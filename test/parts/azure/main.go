@@ -52,14 +52,22 @@ func main() {
 	proxy := &proxy{backend: backend.Addr().String(), control: control}
 	go func() { check(http.Serve(proxyListener, proxy)) }()
 
+	identityListener := listen("127.0.0.1:0")
+	go func() { check(http.Serve(identityListener, &managedIdentity{entra})) }()
+
 	controlListener := listen(*controlAddress)
+	operator := http.NewServeMux()
+	operator.Handle("PUT /federation", entra.federation)
+	operator.Handle("/", control)
 	ready, _ := json.Marshal(map[string]string{
 		"proxy":   "http://" + proxyListener.Addr().String(),
 		"control": "http://" + controlListener.Addr().String(),
 		"ca":      filepath.Join(*dir, "ca.pem"),
+		// Of managed identities.
+		"identity": "http://" + identityListener.Addr().String(),
 	})
 	fmt.Println(string(ready))
-	check(http.Serve(controlListener, control))
+	check(http.Serve(controlListener, operator))
 }
 
 func listen(address string) net.Listener {

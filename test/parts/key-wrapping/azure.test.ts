@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import test from 'ava';
 import {
   CLIENT_SECRET,
-  FEDERATED_TOKEN,
+  FEDERATED_AUDIENCE,
   federated,
   startAzureKeyService,
   type AzureKeyService,
 } from '../azure/azure-key-service.js';
+import { startIdentityIssuer } from '../identity-issuer.js';
 import { WrappedDeployment } from './wrapped-deployment.js';
 import { failingStart, wrappingLife } from './wrapping-life.js';
 
@@ -56,7 +57,10 @@ test.serial('records survive a rotation of the key; rewrapped, they no longer ne
   const name = 'rotated-key';
   const old = await azure.createKey(ORIGIN, name);
   const token = join(deployment.dir, 'token');
-  await writeFile(token, FEDERATED_TOKEN);
+  const issuer = await startIdentityIssuer();
+  t.teardown(() => issuer.stop());
+  await azure.federate(issuer.url, 'spirl-server');
+  await writeFile(token, issuer.token({ subject: 'spirl-server', audience: FEDERATED_AUDIENCE }));
   const start = async () => {
     const server = await deployment.start(key(name), { ...azure.env, ...federated(token) });
     await server.says('Serving metrics and health');

@@ -2,6 +2,7 @@ import type { Clock } from 'spirl-agent/runtime/clock.js';
 import { orAbort } from 'spirl-agent/runtime/task-group.js';
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
 import { quotable } from 'spirl-agent/runtime/http-exchange.js';
+import { networkReason } from '../network-failure.js';
 import { AwsErrorAnswer, awsFailure } from './aws-error.js';
 import { awsEndpoint, type AwsParts, type AwsTarget } from './aws-settings.js';
 
@@ -65,12 +66,24 @@ async function defaultChain(region: string): Promise<AwsCredentials> {
   try {
     return await defaultProvider({ clientConfig: { region } })();
   } catch (cause) {
-    throw new SpirlError(
-      'KEY_SERVICE_UNAVAILABLE',
-      'no AWS credentials were found: environment, profile, web identity, container and instance were asked',
-      { cause },
-    );
+    throw chainFailure(cause);
   }
+}
+
+/** Nothing found is told at once; a service that gives credentials may come back. */
+function chainFailure(cause: unknown): SpirlError {
+  const away = networkReason(cause);
+  if (away !== undefined) {
+    return new SpirlError('KEY_SERVICE_UNAVAILABLE', `no AWS credentials: what gives them is away (${away})`, {
+      cause,
+    });
+  }
+  if (statusOf(cause) !== undefined) {
+    const asked = { service: 'AWS STS', action: 'sts:AssumeRoleWithWebIdentity', resource: "the server's role" };
+    return stsFailure(cause, asked);
+  }
+  const none = 'no AWS credentials were found: none in environment, profile, web identity, container or instance';
+  return new SpirlError('KEY_SERVICE_REFUSED', none, { cause });
 }
 
 async function assumeRole(
@@ -116,8 +129,8 @@ async function assumeRole(
 }
 
 function stsFailure(error: unknown, asked: Parameters<typeof awsFailure>[0]): SpirlError {
-  const { name = '', message = '', $metadata } = error as Partial<Error> & { $metadata?: { httpStatusCode?: number } };
-  const status = $metadata?.httpStatusCode;
+  const { name = '', message = '' } = error as Partial<Error>;
+  const status = statusOf(error);
   if (status !== undefined) return awsFailure(asked, new AwsErrorAnswer(name, status, message));
   return new SpirlError(
     'KEY_SERVICE_UNAVAILABLE',
@@ -126,4 +139,9 @@ function stsFailure(error: unknown, asked: Parameters<typeof awsFailure>[0]): Sp
       cause: error,
     },
   );
+}
+
+/** HTTP status of the answer that an error of the SDK was made of; undefined when there was none. */
+function statusOf(error: unknown): number | undefined {
+  return (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
 }

@@ -14,6 +14,7 @@ export interface KmsAction {
 /** Answers after which the same request may succeed. */
 const PASSES = new Set([
   'DependencyTimeoutException',
+  'IDPCommunicationErrorException',
   'InternalFailure',
   'InternalServerError',
   'KeyUnavailableException',
@@ -47,12 +48,15 @@ const REFUSED: Readonly<Record<string, Sentence>> = {
 const BAD_CREDENTIALS: Sentence = ({ action, key }) =>
   `AWS did not accept the server's credentials for ${action} on key ${key}`;
 const CREDENTIAL_ERRORS = [
+  // Of STS, which is asked for credentials first; KMS itself says AccessDeniedException.
+  'AccessDenied',
   'ExpiredTokenException',
   'ExpiredToken',
   'IncompleteSignature',
   'IncompleteSignatureException',
   'InvalidClientTokenId',
-  'InvalidIdentityToken',
+  'IDPRejectedClaimException',
+  'InvalidIdentityTokenException',
   'InvalidSignatureException',
   'MissingAuthenticationTokenException',
   'SignatureDoesNotMatch',
