@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Clock } from 'spirl-agent/runtime/clock.js';
 import type { Logger } from 'spirl-agent/runtime/logger.js';
 import { untilAvailable } from 'spirl-agent/runtime/until-available.js';
+import type { WaitingTime } from 'spirl-agent/runtime/waiting-time.js';
 import { openDeploymentIdentity, type DeploymentIdentity } from './config/deployment-identity.js';
 import type { ServerConfig } from './config/server-config.js';
 import type { Sealer } from './domain/record-store.js';
@@ -26,6 +27,8 @@ export interface Custody {
 export interface CustodyParts {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Of the whole start. */
+  readonly waiting: WaitingTime;
   /** How the store reaches its files; the file system when absent. */
   readonly files?: FileSystem | undefined;
 }
@@ -42,7 +45,7 @@ export async function openCustody(config: ServerConfig, parts: CustodyParts, sig
     const wrapper = await openWrapper(configured.wrapping);
     await checkSealedBefore(store, wrapper.name, wrapper.kek);
     const identity = await openDeploymentIdentity(store, config.trustDomainDeployment);
-    await prove(wrapper, identity, config, parts, signal);
+    await prove(wrapper, identity, parts, signal);
     parts.logger.info(configured.message, configured.fields(wrapper.kek));
     return { store, identity, sealer: createSealer(wrapper, identity.deploymentId), wrapping: wrapper };
   } catch (error) {
@@ -54,11 +57,10 @@ export async function openCustody(config: ServerConfig, parts: CustodyParts, sig
 function prove(
   wrapper: Wrapper,
   { deploymentId }: DeploymentIdentity,
-  { startup }: ServerConfig,
-  { clock, logger }: CustodyParts,
+  { clock, logger, waiting }: CustodyParts,
   signal: AbortSignal,
 ): Promise<void> {
   const what = `key wrapping by ${wrapper.name} with key ${wrapper.kek}`;
-  const patience = { what, clock, logger, limitMs: startup.keyServiceTimeout };
+  const patience = { what, clock, logger, time: waiting };
   return untilAvailable((inTime) => tryWrapping(wrapper, deploymentId, inTime), patience, signal);
 }

@@ -1,6 +1,7 @@
 import { observeRpcs } from 'spirl-agent/runtime/rpc-observer.js';
 import { runTasks } from 'spirl-agent/runtime/task-group.js';
 import { untilAvailable } from 'spirl-agent/runtime/until-available.js';
+import { WaitingTime } from 'spirl-agent/runtime/waiting-time.js';
 import { openAdminApi } from './admin-api.js';
 import { openAgentApi } from './agent-api.js';
 import { ClusterRegistry } from './clusters/cluster-registry.js';
@@ -32,9 +33,10 @@ export async function runServer(
 ): Promise<void> {
   const { logger } = parts;
   if (config.labTtl) logger.warn('labTtl is set: lifetimes down to 10 s are allowed; not for production');
-  const custody = await openCustody(config, parts, signal);
+  const waiting = new WaitingTime(config.startup.keyServiceTimeout);
+  const custody = await openCustody(config, { ...parts, waiting }, signal);
   try {
-    await serve(config, parts, custody, signal, started);
+    await serve(config, parts, custody, waiting, signal, started);
   } finally {
     await custody.store.close();
   }
@@ -44,6 +46,7 @@ async function serve(
   config: ServerConfig,
   parts: ServerParts,
   custody: Custody,
+  waiting: WaitingTime,
   signal: AbortSignal,
   started: (serving: Serving) => void,
 ): Promise<void> {
@@ -53,11 +56,11 @@ async function serve(
   const { metrics, audit, onUnexpected } = observation;
 
   // What is stored, verified; what signs.
-  const sessionCa = await openSessionCa(config, parts, custody, signal);
+  const sessionCa = await openSessionCa(parts, custody, waiting, signal);
   const clusters = await ClusterRegistry.open({ store, clock, logger, trustDomain: identity.trustDomain.name });
   const configuration = await openConfiguration(config, parts, custody);
   const { managed, policyDefaults: defaults } = configuration;
-  const signing = await openSigning({ config, parts, custody, configuration, observation }, signal);
+  const signing = await openSigning({ config, parts, custody, configuration, observation, waiting }, signal);
   const { keysets, keyManagers, agents } = signing;
   logCaCertificates(keysets.state, logger.named('upstreamAuthority'), signal);
   const trust = createTrustSnapshots(keysets.state, sessionCa.state, identity, signal);
@@ -87,14 +90,14 @@ async function serve(
 
 /** Its record is sealed, so the key service may have to be waited for. */
 function openSessionCa(
-  { startup }: ServerConfig,
   { clock, logger }: ServerParts,
   { store, sealer, identity }: Custody,
+  waiting: WaitingTime,
   signal: AbortSignal,
 ): Promise<SessionCa> {
   const { deploymentId } = identity;
   const trustDomain = identity.trustDomain.name;
   const parts = { store, sealer, clock, logger: logger.named('sessionCa'), trustDomain, deploymentId };
-  const patience = { clock, logger, limitMs: startup.keyServiceTimeout };
+  const patience = { clock, logger, time: waiting };
   return untilAvailable((inTime) => SessionCa.open(parts, inTime), patience, signal);
 }

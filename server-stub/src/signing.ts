@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import type { WaitingTime } from 'spirl-agent/runtime/waiting-time.js';
 import { ConnectedAgents } from './api/bundle-sync-agents.js';
 import type { ServerConfig } from './config/server-config.js';
 import type { Configuration } from './configuration.js';
@@ -27,10 +28,12 @@ export async function openSigning(
     readonly custody: Custody;
     readonly configuration: Configuration;
     readonly observation: Observation;
+    /** Of the whole start. */
+    readonly waiting: WaitingTime;
   },
   signal: AbortSignal,
 ): Promise<Signing> {
-  const { config, custody, configuration, observation } = all;
+  const { config, custody, configuration, observation, waiting } = all;
   const { clock, logger, environment = () => undefined } = all.parts;
   const { store, sealer, identity } = custody;
   const keyManagers = createKeyManagers(config, custody, {
@@ -55,7 +58,7 @@ export async function openSigning(
       minPreparedAgeMs: config.keyset.activationThreshold,
     },
   };
-  const opened = await openKeysets(parts, signal, config.startup.keyServiceTimeout);
+  const opened = await openKeysets(parts, signal, waiting);
   const agents = new ConnectedAgents(clock);
   return { keysets: new KeysetService(parts, opened, agents), keyManagers, agents };
 }

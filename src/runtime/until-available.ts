@@ -3,6 +3,7 @@ import { withDeadline } from './deadline.js';
 import { formatDuration } from './duration.js';
 import { hasCode, SpirlError } from './errors.js';
 import type { Logger } from './logger.js';
+import type { WaitingTime } from './waiting-time.js';
 
 const FIRST_PAUSE_MS = 500;
 const MAX_PAUSE_MS = 5_000;
@@ -13,29 +14,32 @@ export interface Patience {
   readonly logger: Logger;
   /** What is waited for, with its name; `the key service` when absent. */
   readonly what?: string;
-  /** How long it is waited in all. */
-  readonly limitMs: number;
+  /** How long it is waited in all, for this and whatever else shares it. */
+  readonly time: WaitingTime;
 }
 
 /**
  * Repeats `work` while it fails with KEY_SERVICE_UNAVAILABLE, each time saying what is waited for; any other failure is thrown at
- * once. After `limitMs` the last failure is thrown, with how long it was waited.
+ * once. When `time` is over the last failure is thrown, with how long it was waited.
  */
 export async function untilAvailable<T>(
   work: (signal: AbortSignal) => Promise<T>,
   patience: Patience,
   signal: AbortSignal,
 ): Promise<T> {
-  const { what = SERVICE, clock, limitMs } = patience;
-  const waited = `waited ${formatDuration(limitMs)} for it`;
+  const { what = SERVICE, clock, time } = patience;
+  const waited = `waited ${formatDuration(time.limitMs)} for it`;
+  const begun = clock.monotonic();
   const failures: SpirlError[] = [];
   try {
-    return await withDeadline((inTime) => repeat(work, patience, failures, inTime), limitMs, waited, clock, signal);
+    return await withDeadline((inTime) => repeat(work, patience, failures, inTime), time.leftMs, waited, clock, signal);
   } catch (error) {
     const last = failures.at(-1);
     if (signal.aborted || !hasCode(error, 'DEADLINE_EXCEEDED')) throw error;
     if (last === undefined) throw new SpirlError('KEY_SERVICE_UNAVAILABLE', `${what} did not answer; ${waited}`);
     throw new SpirlError('KEY_SERVICE_UNAVAILABLE', `${last.message}; ${waited}`, { cause: last });
+  } finally {
+    time.spend(clock.monotonic() - begun);
   }
 }
 

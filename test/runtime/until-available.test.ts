@@ -1,6 +1,7 @@
 import test from 'ava';
 import { SpirlError } from '../../src/runtime/errors.js';
 import { untilAvailable } from '../../src/runtime/until-available.js';
+import { WaitingTime } from '../../src/runtime/waiting-time.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { RecordingLogger } from '../fakes/recording-logger.js';
 
@@ -8,7 +9,7 @@ const away = () => Promise.reject(new SpirlError('KEY_SERVICE_UNAVAILABLE', 'AWS
 const signal = new AbortController().signal;
 function patience() {
   const [clock, logger] = [new FakeClock(), new RecordingLogger()];
-  return { clock, logger, limitMs: 60_000, what: 'AWS KMS' };
+  return { clock, logger, time: new WaitingTime(60_000), what: 'AWS KMS' };
 }
 
 test('what is away is asked again, each time saying what is waited for, until it is back', async (t) => {
@@ -74,4 +75,22 @@ test('a start that is stopped stops waiting', async (t) => {
   await parts.clock.advance(100);
   stop.abort(new Error('stopped'));
   await done;
+});
+
+test('several waits that share their time are over when it is, however late the last began', async (t) => {
+  const parts = patience();
+  const begun = parts.clock.now();
+  const backAfter = (ms: number) => {
+    const from = parts.clock.now();
+    return () => (parts.clock.now() - from < ms ? away() : Promise.resolve('back'));
+  };
+  t.is(await parts.clock.through(untilAvailable(backAfter(20_000), parts, signal), 100), 'back');
+  t.is(await parts.clock.through(untilAvailable(backAfter(25_000), parts, signal), 100), 'back');
+  const last = t.throwsAsync(untilAvailable(away, parts, signal), {
+    code: 'KEY_SERVICE_UNAVAILABLE',
+    message: 'AWS KMS is away; waited 1m0s for it',
+  });
+  await parts.clock.through(last, 100);
+  t.true(Math.abs(parts.clock.now() - begun - 60_000) <= 200, String(parts.clock.now() - begun));
+  t.is(parts.time.leftMs, 0);
 });

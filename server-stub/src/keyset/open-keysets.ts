@@ -1,5 +1,6 @@
 import { Latest } from 'spirl-agent/runtime/latest.js';
 import { untilAvailable } from 'spirl-agent/runtime/until-available.js';
+import { WaitingTime } from 'spirl-agent/runtime/waiting-time.js';
 import { withDeadline } from 'spirl-agent/runtime/deadline.js';
 import { hasCode } from 'spirl-agent/runtime/errors.js';
 import { canRelease } from '../domain/key-manager.js';
@@ -30,9 +31,13 @@ export interface OpenedKeysets {
  * Opens the ring and its keys, puts away what a killed predecessor left, and makes the first keyset of an empty ring. A key
  * service that is away is waited for, bounded; everything else that is wrong ends the start with an error that names it.
  */
-export function openKeysets(parts: KeysetParts, signal: AbortSignal, limitMs = START_LIMIT_MS): Promise<OpenedKeysets> {
+export function openKeysets(
+  parts: KeysetParts,
+  signal: AbortSignal,
+  time = new WaitingTime(START_LIMIT_MS),
+): Promise<OpenedKeysets> {
   const { clock, logger } = parts;
-  return untilAvailable((inTime) => open(parts, inTime), { clock, logger, limitMs }, signal);
+  return untilAvailable((inTime) => open(parts, inTime), { clock, logger, time }, signal);
 }
 
 async function open(parts: KeysetParts, signal: AbortSignal): Promise<OpenedKeysets> {
