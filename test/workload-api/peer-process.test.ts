@@ -64,12 +64,12 @@ test.serial('once the caller has gone nothing is read any more, whoever holds th
   const keeper = `require('child_process').spawn('sleep', ['20'], { stdio: ['ignore', 'ignore', 'ignore', s], detached: true }).unref()`;
   const { socket, child } = await accept(
     t,
-    `const s = require('net').connect(path, () => { ${keeper}; s.on('data', () => process.exit()); });`,
+    `const s = require('net').connect(path, () => { ${keeper} }); setTimeout(() => {}, 60_000);`,
   );
   const peer = proven(socket);
   t.teardown(() => peer.release());
   const exited = once(child, 'exit');
-  socket.write('go');
+  child.kill('SIGKILL');
   await exited;
   t.throws(() => peer.verify(), { code: 'NOT_AUTHORIZED', message: 'caller has gone' });
   t.throws(() => peer.readFile('cgroup'), { code: 'NOT_AUTHORIZED' });
