@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { CELLS, titleOf } from '../parts/custody/cells.js';
-import { FAULTS_PAGE, faultsPage } from '../parts/custody/fault-table.js';
+import { FAULTS_PAGE, faultsPage } from '../parts/custody/faults-page.js';
 import { MATRIX_PAGE, rowsOf } from '../parts/custody/matrix-page.js';
 
 const text = (path: string): string => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');

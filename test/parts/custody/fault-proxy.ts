@@ -10,7 +10,7 @@ import { createServer as createTlsServer, request as tlsRequest } from 'node:htt
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** What happens to requests. `times`: to so many of them; absent: to all. */
+/** What happens to requests. `times`: to so many of each kind; absent: to all. */
 export type Fault = (
   | { readonly kind: 'latency'; readonly ms: number }
   | { readonly kind: 'reset' | 'truncated' | 'garbage' }
@@ -34,7 +34,8 @@ export class FaultProxy {
   #server: Server | undefined;
   #port = 0;
   #fault: Fault | undefined;
-  #left = Infinity;
+  /** Spoilt requests, by kind. */
+  readonly #spoilt = new Map<string, number>();
   #calls = 0;
   readonly #sockets = new Set<Socket>();
 
@@ -66,7 +67,7 @@ export class FaultProxy {
   /** From now on; undefined: nothing is spoilt any more. */
   spoil(fault?: Fault): void {
     this.#fault = fault;
-    this.#left = fault?.times ?? Infinity;
+    this.#spoilt.clear();
   }
 
   async up(): Promise<void> {
@@ -97,8 +98,7 @@ export class FaultProxy {
 
   async #handle(incoming: IncomingMessage, answer: ServerResponse): Promise<void> {
     this.#calls++;
-    const fault = this.#left > 0 ? this.#fault : undefined;
-    if (fault !== undefined) this.#left--;
+    const fault = this.#faultFor(incoming);
     if (fault?.kind === 'reset') {
       this.#reset(incoming.socket);
       return;
@@ -109,6 +109,15 @@ export class FaultProxy {
     }
     if (fault?.kind === 'latency') await delay(fault.ms);
     this.#pass(incoming, answer, fault);
+  }
+
+  #faultFor({ method = '', url = '', headers }: IncomingMessage): Fault | undefined {
+    // AWS has one path and names the operation in a header.
+    const kind = String(headers['x-amz-target'] ?? `${method} ${url}`);
+    const spoilt = this.#spoilt.get(kind) ?? 0;
+    if (spoilt >= (this.#fault?.times ?? Infinity)) return undefined;
+    this.#spoilt.set(kind, spoilt + 1);
+    return this.#fault;
   }
 
   /** Under TLS only an end without its farewell can be had. */

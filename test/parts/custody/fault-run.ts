@@ -1,9 +1,20 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { CUSTODY_TITLES, type CustodyName } from './cells.js';
-import { CUSTODIES, type CustodyProvided } from './custodies.js';
-import { FAULT_ROWS, type Behaviour, type FaultName, type FaultRow } from './fault-table.js';
+import { CUSTODIES } from './custodies.js';
+import {
+  axisOf,
+  custodyOf,
+  FAULT_ROWS,
+  upstreamOf,
+  type Axis,
+  type Behaviour,
+  type FaultName,
+  type FaultRow,
+  type Tried,
+} from './fault-table.js';
 import { demand, LabDeployment, sectionOf } from './lab-deployment.js';
 import { Cleanup, type Lab } from './lab.js';
+import type { Spoilable } from './spoil.js';
+import { UPSTREAMS } from './upstreams.js';
 
 const READY = 'Serving metrics and health';
 /** What a server says that waits for a key service. */
@@ -12,22 +23,20 @@ const WAITING = /Waiting for |is away|tried again/;
 const PATIENCE_MS = 60_000;
 
 /** Every row of one provider on one deployment; answers what was seen in place of what is stated. Throws when it does not recover. */
-export async function runFaults(custody: CustodyName, lab: Lab): Promise<readonly FaultRow[]> {
+export async function runFaults(provider: Tried, lab: Lab): Promise<readonly FaultRow[]> {
   const cleanup = new Cleanup();
   try {
-    const provided = await CUSTODIES[custody](lab, cleanup);
-    const { extension } = provided;
-    const sections = extension === undefined ? [] : [sectionOf('KeyManager', extension)];
-    const deployment = await LabDeployment.make(lab, cleanup, [provided], sections);
+    const provided = await begin(provider, lab, cleanup);
+    const deployment = await LabDeployment.make(lab, cleanup, [provided], sectionsOf(provider, provided));
     await deployment.start();
     await deployment.startAgent();
     const seen: FaultRow[] = [];
-    for (const { fault } of FAULT_ROWS.filter((row) => row.custody === custody)) {
-      const scene = new Scene(deployment, provided, fault, CUSTODY_TITLES[custody].axis === 'key manager');
+    for (const { fault } of FAULT_ROWS.filter((row) => row.provider === provider)) {
+      const scene = new Scene(deployment, provided, fault, axisOf(provider));
       const steady = await scene.steady();
       const rotation = await scene.rotation();
       const start = await scene.start();
-      seen.push({ custody, fault, start, rotation, steady });
+      seen.push({ provider, fault, start, rotation, steady });
     }
     deployment.requireNoGap();
     return seen;
@@ -36,28 +45,36 @@ export async function runFaults(custody: CustodyName, lab: Lab): Promise<readonl
   }
 }
 
+function begin(provider: Tried, lab: Lab, cleanup: Cleanup): Promise<Spoilable> {
+  const custody = custodyOf(provider);
+  return custody === undefined ? UPSTREAMS[upstreamOf(provider)](lab, cleanup) : CUSTODIES[custody](lab, cleanup);
+}
+
+function sectionsOf(provider: Tried, { extension }: Spoilable): readonly object[] {
+  const section = custodyOf(provider) === undefined ? 'UpstreamAuthority' : 'KeyManager';
+  return extension === undefined ? [] : [sectionOf(section, extension)];
+}
+
 /** One fault at one provider. */
 class Scene {
   readonly #deployment: LabDeployment;
-  readonly #provided: CustodyProvided;
+  readonly #provided: Spoilable;
   readonly #fault: FaultName;
-  readonly #remote: boolean;
+  readonly #axis: Axis;
 
-  constructor(deployment: LabDeployment, provided: CustodyProvided, fault: FaultName, remote: boolean) {
+  constructor(deployment: LabDeployment, provided: Spoilable, fault: FaultName, axis: Axis) {
     this.#deployment = deployment;
     this.#provided = provided;
     this.#fault = fault;
-    this.#remote = remote;
+    this.#axis = axis;
   }
 
   async steady(): Promise<Behaviour> {
-    this.#provided.proxy?.forget();
     await this.#begin();
     const { code, stderr } = await this.#deployment.jwt();
     const told = code === 0 || stderr.includes('no SVID can be issued at the moment');
     demand(told, `${this.#fault}, steady: ${stderr}`);
-    const calls = this.#provided.proxy?.calls ?? 0;
-    demand(this.#remote || calls === 0, `${this.#fault}, steady: the service was asked ${calls} times`);
+    this.#requireUnasked('steady', this.#axis === 'key manager');
     await this.#end();
     await this.#deployment.jwtAgain();
     return code === 0 ? 'signs' : 'UNAVAILABLE';
@@ -85,6 +102,7 @@ class Scene {
     const server = await this.#deployment.launch();
     const ended = server.ended.then(() => 'ends' as const);
     const behaviour = await Promise.race([ended, this.#readyOrWaiting()]);
+    this.#requireUnasked('start', this.#axis !== 'upstream authority');
     await this.#end();
     if (behaviour === 'ends') await this.#deployment.start();
     else await server.says(READY);
@@ -103,7 +121,14 @@ class Scene {
     throw new Error(`${this.#fault}, start: silent: ${this.#deployment.server.output()}`);
   }
 
+  /** Calls since the fault began; `expected`: this phase needs the service. */
+  #requireUnasked(phase: string, expected: boolean): void {
+    const calls = this.#provided.proxy?.calls ?? 0;
+    demand(expected || calls === 0, `${this.#fault}, ${phase}: the service was asked ${calls} times`);
+  }
+
   async #begin(): Promise<void> {
+    this.#provided.proxy?.forget();
     if (this.#fault === 'away') return this.#provided.down();
     demand(this.#provided.spoil !== undefined, `${this.#fault} cannot be made here`);
     await this.#provided.spoil(this.#fault);

@@ -1,13 +1,15 @@
-import { CUSTODY_TITLES, type CustodyName } from './cells.js';
+import { CUSTODY_TITLES, UPSTREAM_TITLES, type CustodyName, type UpstreamName } from './cells.js';
 
 export const FAULTS = {
-  away: 'nobody listens, or the token is pulled out',
+  away: 'nobody listens, the token is pulled out, or the key file is missing',
   slow: '300 ms more for each answer',
   reset: 'each connection is reset',
-  throttled: 'two answers that say too much, as the service words it, then well again',
+  throttled: 'the first two answers to each kind of call say too much, as the service words it, then it is well again',
   failing: 'HTTP 500',
   truncated: 'half of each answer, then the end',
   garbage: 'bytes that are no answer',
+  mismatched: 'the key file holds the key of another certificate',
+  'half-written': 'the key file ends in the middle',
 } as const;
 export type FaultName = keyof typeof FAULTS;
 export type Phase = 'start' | 'rotation' | 'steady';
@@ -25,76 +27,104 @@ export type Behaviour =
   | 'signs'
   | 'UNAVAILABLE';
 
+/** Whose faults are tried: that of the keys, or the authority above the deployment's CA (then keys are sealed locally). */
+export type Tried = Exclude<CustodyName, 'sealed'> | `upstream ${Exclude<UpstreamName, 'selfSigned'>}`;
+
 export type FaultRow = Readonly<Record<Phase, Behaviour>> & {
-  readonly custody: CustodyName;
+  readonly provider: Tried;
   readonly fault: FaultName;
 };
 
-const WRAPPING_DOWN = { start: 'waits', rotation: 'refused', steady: 'signs' } as const;
-const MANAGER_DOWN = { start: 'waits', rotation: 'refused', steady: 'UNAVAILABLE' } as const;
+export type Axis = 'key wrapping' | 'key manager' | 'upstream authority';
+
+const DOWN: Readonly<Record<Axis, Readonly<Record<Phase, Behaviour>>>> = {
+  'key wrapping': { start: 'waits', rotation: 'refused', steady: 'signs' },
+  'key manager': { start: 'waits', rotation: 'refused', steady: 'UNAVAILABLE' },
+  'upstream authority': { start: 'starts', rotation: 'refused', steady: 'signs' },
+};
 const IN_SPITE = { start: 'starts', rotation: 'rotates', steady: 'signs' } as const;
 
-const ALL: readonly FaultName[] = ['away', 'slow', 'reset', 'throttled', 'failing', 'truncated', 'garbage'];
-const TRIED: readonly (readonly [CustodyName, readonly FaultName[]])[] = [
-  ['awsWrapping', ALL],
-  ['azureWrapping', ['away']],
-  ['awsKMS', ALL],
-  ['azureKeyVault', ['away', 'throttled', 'garbage']],
-  ['pkcs11', ['away']],
-  ['webhook', ALL],
-];
-
-/** Where a provider does otherwise than the rest. */
-const OTHERWISE: Readonly<Partial<Record<`${CustodyName} ${FaultName}`, Partial<Record<Phase, Behaviour>>>>> = {
-  // Making a key is not repeated by the server; the SDKs of the clouds repeat it themselves after a throttling answer.
-  'webhook throttled': { rotation: 'refused' },
+const NETWORK = ['away', 'slow', 'reset', 'throttled', 'failing', 'truncated', 'garbage'] as const;
+const FILES = ['mismatched', 'half-written'] as const;
+/** Which faults are tried at which provider. */
+export const TRIED: Readonly<Record<Tried, readonly FaultName[]>> = {
+  awsWrapping: NETWORK,
+  azureWrapping: NETWORK,
+  awsKMS: NETWORK,
+  azureKeyVault: NETWORK,
+  pkcs11: ['away'],
+  webhook: NETWORK,
+  'upstream awsPca': NETWORK,
+  'upstream disk': ['away', ...FILES],
+  'upstream webhook': NETWORK,
 };
 
-/** Every fault that can be made at a provider, with what is stated of each phase. */
-export const FAULT_ROWS: readonly FaultRow[] = TRIED.flatMap(([custody, faults]) =>
-  faults.map((fault) => {
-    const down = CUSTODY_TITLES[custody].axis === 'key manager' ? MANAGER_DOWN : WRAPPING_DOWN;
-    const usual = fault === 'slow' || fault === 'throttled' ? IN_SPITE : down;
-    return { custody, fault, ...usual, ...OTHERWISE[`${custody} ${fault}`] };
+const NO_FILES = 'it has no key file that the server reads';
+/** Why a fault is not tried, for every one that is not. */
+export const NOT_TRIED: Readonly<Partial<Record<Tried, Readonly<Partial<Record<FaultName, string>>>>>> = {
+  pkcs11: {
+    slow: 'SoftHSM answers as fast as it computes',
+    reset: 'a module is called in the server itself: there is no connection',
+    throttled: 'a module has no such answer; what it says when it has no room is tried with a module in memory',
+    failing: 'a module answers with codes; each kind of code is tried with a module in memory',
+    truncated: 'there is no connection',
+    garbage: 'a module is trusted code of the server; its signatures are verified like all others',
+  },
+  'upstream disk': Object.fromEntries(NETWORK.slice(1).map((fault) => [fault, 'files are read, nobody is asked'])),
+};
+
+/** Where a provider does otherwise than the rest. */
+const OTHERWISE: Readonly<Partial<Record<`${Tried} ${FaultName}`, Partial<Record<Phase, Behaviour>>>>> = {
+  // The contract of the Upstream Authority Extension: any answer but a success is a refusal.
+  'upstream webhook throttled': { rotation: 'refused' },
+};
+
+export function axisOf(provider: Tried): Axis {
+  const custody = custodyOf(provider);
+  if (custody === undefined) return 'upstream authority';
+  return CUSTODY_TITLES[custody].axis === 'key manager' ? 'key manager' : 'key wrapping';
+}
+
+/** Undefined: it is an upstream. */
+export function custodyOf(provider: Tried): Exclude<CustodyName, 'sealed'> | undefined {
+  return provider in CUSTODY_TITLES ? (provider as Exclude<CustodyName, 'sealed'>) : undefined;
+}
+
+export function upstreamOf(provider: Tried): UpstreamName {
+  return custodyOf(provider) === undefined ? (provider.replace('upstream ', '') as UpstreamName) : 'selfSigned';
+}
+
+export function titleOf(provider: Tried): string {
+  const custody = custodyOf(provider);
+  return custody === undefined ? UPSTREAM_TITLES[upstreamOf(provider)] : CUSTODY_TITLES[custody].provider;
+}
+
+const PROVIDERS = Object.keys(TRIED) as Tried[];
+
+/** Every fault that is tried, with what is stated of each phase. */
+export const FAULT_ROWS: readonly FaultRow[] = PROVIDERS.flatMap((provider) =>
+  TRIED[provider].map((fault) => {
+    const usual = fault === 'slow' || fault === 'throttled' ? IN_SPITE : DOWN[axisOf(provider)];
+    return { provider, fault, ...usual, ...OTHERWISE[`${provider} ${fault}`] };
   }),
 );
 
-export const FAULTS_PAGE = 'docs/custody-faults.md';
+/** Why a provider is spared a fault; throws for one that is neither tried nor explained. */
+export function whyNot(provider: Tried, fault: FaultName): string {
+  const why = NOT_TRIED[provider]?.[fault] ?? ((FILES as readonly string[]).includes(fault) ? NO_FILES : undefined);
+  if (why === undefined) throw new Error(`${provider}, ${fault}: neither tried nor explained`);
+  return why;
+}
 
-const HEAD = `# Faults of key services, and what comes of them
-
-<!-- Made by \`node build/test/parts/custody/write-faults.js\`; do not edit. The rows are held by test/parts/custody/custody-faults.test.ts. -->
-
-Each row is tried on a running deployment (real processes; between server and service a proxy on loopback that spoils what passes, or the
-service's own faults), in three phases: **start** of a server over an existing ring, **rotation** (\`keyset prepare\`), and **steady** state (a new
-JWT-SVID is asked for). In no row does a stream end, the ring change by what failed, or a wrong SVID leave the server.
-
-| says | meaning |
-|---|---|
-| starts | ready in spite of the fault |
-| waits | not ready as long as it lasts, the log says so; ready by itself when it is over, with the same keysets |
-| ends | the start ends at once with an error that says why |
-| rotates | done in spite of the fault |
-| refused | the command fails with a sentence, the ring is as it was; repeated afterwards it is done |
-| signs | SVIDs as ever; with key wrapping the service is not asked at all |
-| UNAVAILABLE | new SVIDs are refused so, held ones stay; signing comes back by itself when it is over |
-
-| fault | what it is |
-|---|---|
-${Object.entries(FAULTS)
-  .map(([name, what]) => `| ${name} | ${what} |`)
-  .join('\n')}
-
-## Rows
-
-| keys | provider | fault | start | rotation | steady |
-|---|---|---|---|---|---|
-`;
-
-export function faultsPage(): string {
-  const rows = FAULT_ROWS.map(({ custody, fault, start, rotation, steady }) => {
-    const { axis, provider } = CUSTODY_TITLES[custody];
-    return `| ${[axis, provider, fault, start, rotation, steady].join(' | ')} |`;
+/** Every provider and fault that is not tried, with the reason; faults of one provider that have one reason together. */
+export function notTried(): readonly { readonly provider: Tried; readonly faults: string; readonly why: string }[] {
+  return PROVIDERS.flatMap((provider) => {
+    const reasons = new Map<string, FaultName[]>();
+    for (const fault of Object.keys(FAULTS) as FaultName[]) {
+      if (TRIED[provider].includes(fault)) continue;
+      const why = whyNot(provider, fault);
+      reasons.set(why, [...(reasons.get(why) ?? []), fault]);
+    }
+    return [...reasons].map(([why, faults]) => ({ provider, faults: faults.join(', '), why }));
   });
-  return `${HEAD}${rows.join('\n')}\n`;
 }

@@ -3,51 +3,59 @@ import { join } from 'node:path';
 import { TestCa } from '../../fakes/test-pki.js';
 import { startStepCa } from '../upstream/bridge.js';
 import type { UpstreamName } from './cells.js';
-import { FaultProxy } from './fault-proxy.js';
-import type { Cleanup, Lab, Provided } from './lab.js';
+import type { Cleanup, Lab } from './lab.js';
+import { AWS_THROTTLES, proxyBefore, throughProxy, WEB_THROTTLES, type Spoilable, type Spoiling } from './spoil.js';
 
 /** Starts the authority, where there is one. */
-export type StartUpstream = (lab: Lab, cleanup: Cleanup) => Promise<Provided>;
+export type StartUpstream = (lab: Lab, cleanup: Cleanup) => Promise<Spoilable>;
 
-async function awsPca({ moto, pca, awsEnv }: Lab, cleanup: Cleanup): Promise<Provided> {
-  const proxy = await FaultProxy.start(moto.url);
-  cleanup.later(() => proxy.down());
+async function awsPca({ moto, pca, awsEnv }: Lab, cleanup: Cleanup): Promise<Spoilable> {
+  const proxy = await proxyBefore(moto.url, cleanup);
   return {
     settings: { aws: { endpoints: { acmPca: proxy.url } } },
     env: awsEnv,
     extension: { awsPca: { certificateAuthorityArn: pca } },
-    down: () => proxy.down(),
-    up: () => proxy.up(),
+    ...throughProxy(proxy, AWS_THROTTLES),
   };
 }
 
-async function disk(_: Lab, cleanup: Cleanup): Promise<Provided> {
+async function disk(_: Lab, cleanup: Cleanup): Promise<Spoilable> {
   const folder = await cleanup.folder();
   const root = await TestCa.root('Company Root', { now: Date.now() });
+  const stranger = await TestCa.root('Another Root', { now: Date.now() });
   const [certFilePath, keyFilePath] = [join(folder, 'ca.pem'), join(folder, 'ca.key')];
+  const keyPem = await root.keyPem();
+  const spoilt: Readonly<Partial<Record<Spoiling, string>>> = {
+    mismatched: await stranger.keyPem(),
+    'half-written': keyPem.slice(0, keyPem.length / 2),
+  };
+  const writeKey = (pem: string): Promise<void> => writeFile(keyFilePath, pem, { mode: 0o600 });
   await writeFile(certFilePath, root.pem);
-  await writeFile(keyFilePath, await root.keyPem(), { mode: 0o600 });
+  await writeKey(keyPem);
   return {
     settings: { extensions: { secretDirectories: [folder] } },
     env: {},
     extension: { disk: { certFilePath, keyFilePath } },
     down: () => rename(keyFilePath, `${keyFilePath}.away`),
     up: () => rename(`${keyFilePath}.away`, keyFilePath),
+    spoil: (fault) => writeKey((fault && spoilt[fault]) ?? keyPem),
   };
 }
 
-async function webhook(_: Lab, cleanup: Cleanup): Promise<Provided> {
+/** step-ca behind its reference bridge, and a proxy before that, with the bridge's own certificate. */
+async function webhook(_: Lab, cleanup: Cleanup): Promise<Spoilable> {
   const bridged = await startStepCa();
   cleanup.later(() => bridged.stop());
   const { webhookURL, ...files } = bridged.extension;
+  const proxy = await proxyBefore(webhookURL, cleanup, bridged.tls);
+  const { port } = new URL(proxy.url);
   return {
     settings: {
-      extensions: { webhookHosts: [new URL(webhookURL).host], secretDirectories: [bridged.directory] },
+      extensions: { webhookHosts: [`localhost:${port}`], secretDirectories: [bridged.directory] },
     },
     env: {},
-    extension: { webhook: { webhookURL, ...files } },
-    down: () => bridged.stopAuthority(),
-    up: () => Promise.reject(new Error('step-ca does not come back')),
+    extension: { webhook: { webhookURL: `https://localhost:${port}`, ...files } },
+    ...throughProxy(proxy, WEB_THROTTLES),
   };
 }
 

@@ -21,6 +21,8 @@ export interface Bridged {
   /** The extension `webhook` of a section UpstreamAuthority that names the bridge; its files lie in `directory`. */
   readonly extension: Readonly<Record<'webhookURL' | 'caCertPath' | 'bearerTokenPath', string>>;
   readonly directory: string;
+  /** Of the bridge, PEM; for whoever is to stand in its place. */
+  readonly tls: { readonly cert: string; readonly key: string };
   /** The same with another bearer token. */
   readonly stranger: UpstreamAuthority;
   readonly root: TestCa;
@@ -85,6 +87,7 @@ async function bridged(
     stranger: UPSTREAM_AUTHORITIES.webhook({ ...settings, bearerTokenPath: wrongToken }, parts),
     extension: { webhookURL: settings.webhookURL, caCertPath: tlsCert, bearerTokenPath: token },
     directory: folder.path,
+    tls: { cert: readFileSync(tlsCert, 'utf8'), key: readFileSync(tlsKey, 'utf8') },
     root,
     issuing,
     stopAuthority: () => ca.stop(),
