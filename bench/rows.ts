@@ -1,12 +1,25 @@
 import { jwtRow } from './micro/jwt.js';
 import { mintRow } from './micro/mint.js';
 import type { Row } from './row.js';
+import { bundleStreamRow } from './rows/bundle-stream.js';
 import { fetchRow } from './rows/fetch.js';
 import { growthRow } from './rows/growth.js';
+import { memoryRow } from './rows/memory.js';
 import { mintOverWireRow } from './rows/mint-over-wire.js';
 import { pushRow } from './rows/push.js';
 import { startRow } from './rows/start.js';
 import { waveRow } from './rows/wave.js';
 
 /** Every row of the benchmark, in the order in which they are measured. */
-export const ROWS: readonly Row[] = [mintRow, mintOverWireRow, jwtRow, fetchRow, pushRow, waveRow, startRow, growthRow];
+export const ROWS: readonly Row[] = [
+  mintRow,
+  mintOverWireRow,
+  jwtRow,
+  fetchRow,
+  pushRow,
+  memoryRow,
+  waveRow,
+  startRow,
+  bundleStreamRow,
+  growthRow,
+];

@@ -32,6 +32,11 @@ function uint32(value: number): Buffer {
   return bytes;
 }
 
+/** A message behind its gRPC prefix. */
+function prefixed(body: Buffer): Buffer {
+  return Buffer.concat([Buffer.of(0), uint32(body.length), body]);
+}
+
 /** HPACK: literal header fields, not indexed, not Huffman coded. */
 function headerBlock(fields: readonly (readonly [string, string])[]): Buffer {
   const text = (value: string): Buffer[] => {
@@ -81,7 +86,7 @@ interface OpenStream {
   length: number;
 }
 
-/** One HTTP/2 connection over a Unix socket. */
+/** One HTTP/2 connection, over a Unix socket or over what the caller has connected. */
 export class RawConnection {
   readonly #socket: Socket;
   readonly #streams = new Map<number, OpenStream>();
@@ -90,8 +95,8 @@ export class RawConnection {
   #settled = false;
   #next = 1;
 
-  constructor(path: string) {
-    this.#socket = connect(path);
+  constructor(target: string | Socket) {
+    this.#socket = typeof target === 'string' ? connect(target) : target;
     this.#socket.write(OPENING);
     this.#socket.on('data', (chunk: Buffer) => this.#read(chunk));
     this.#socket.on('error', () => {});
@@ -101,21 +106,30 @@ export class RawConnection {
     });
   }
 
-  /** Starts a call; `body` is the encoded request message. Returns how to cancel it. */
+  /** Starts a call with one request; `body` is the encoded request message. Returns how to cancel it. */
   call(path: string, body: Buffer, events: StreamEvents): () => void {
-    const id = this.#next;
-    this.#next += 2;
-    this.#streams.set(id, { events, parts: [], length: 0 });
-    const message = Buffer.concat([Buffer.of(0), uint32(body.length), body]);
-    const bytes = Buffer.concat([
-      frame(HEADERS, END_HEADERS, id, requestBlock(path)),
-      frame(DATA, END_STREAM, id, message),
-    ]);
-    if (this.#settled) this.#socket.write(bytes);
-    else this.#queued.push(bytes);
+    const id = this.#start(path, events, frame(DATA, END_STREAM, this.#next, prefixed(body)));
     return () => {
       if (this.#streams.delete(id)) this.#socket.write(frame(RST_STREAM, 0, id, uint32(8)));
     };
+  }
+
+  /** Starts a call that may send more requests after the first. Returns how to send one; they have to fit the server's first window. */
+  converse(path: string, body: Buffer, events: StreamEvents): (body: Buffer) => void {
+    const id = this.#start(path, events, frame(DATA, 0, this.#next, prefixed(body)));
+    return (next) => {
+      if (this.#streams.has(id)) this.#socket.write(frame(DATA, 0, id, prefixed(next)));
+    };
+  }
+
+  #start(path: string, events: StreamEvents, first: Buffer): number {
+    const id = this.#next;
+    this.#next += 2;
+    this.#streams.set(id, { events, parts: [], length: 0 });
+    const bytes = Buffer.concat([frame(HEADERS, END_HEADERS, id, requestBlock(path)), first]);
+    if (this.#settled) this.#socket.write(bytes);
+    else this.#queued.push(bytes);
+    return id;
   }
 
   /** Says good-bye and closes. */

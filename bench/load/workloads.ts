@@ -116,6 +116,18 @@ async function until(what: string, done: () => boolean, limitMs = 60_000): Promi
   }
 }
 
+async function untilServed(socket: string, everyMs: number): Promise<number> {
+  for (const limit = performance.now() + 60_000; performance.now() < limit;) {
+    try {
+      await firstMessage(socket, X509_PATH, Buffer.alloc(0));
+      return performance.timeOrigin + performance.now();
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, everyMs));
+    }
+  }
+  throw new Error(`${socket} was not served in 60 s`);
+}
+
 const commands = {
   loop,
   /** The first message of one call, on a connection of its own. */
@@ -150,16 +162,16 @@ const commands = {
     };
   },
   /** Polls until the socket gives its first message; wall-clock milliseconds since the epoch. */
-  untilServed: async (socket: string, everyMs: number): Promise<number> => {
-    for (const limit = Date.now() + 60_000; Date.now() < limit;) {
-      try {
-        await firstMessage(socket, X509_PATH, Buffer.alloc(0));
-        return performance.timeOrigin + performance.now();
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, everyMs));
-      }
-    }
-    throw new Error(`${socket} was not served in 60 s`);
+  untilServed,
+  /** Polls until each of many workloads, 32 at a time, has its first message; wall-clock milliseconds since the epoch. */
+  untilAllServed: async (sockets: readonly string[], everyMs: number): Promise<{ firstAt: number; allAt: number }> => {
+    const servedAt: number[] = [];
+    let next = 0;
+    const caller = async (): Promise<void> => {
+      while (next < sockets.length) servedAt.push(await untilServed(sockets[next++] ?? '', everyMs));
+    };
+    await Promise.all(Array.from({ length: 32 }, caller));
+    return { firstAt: Math.min(...servedAt), allAt: Math.max(...servedAt) };
   },
   /** When the newest message came, wall-clock milliseconds since the epoch. */
   newest: (): number => performance.timeOrigin + held.reduce((newest, { lastAt }) => Math.max(newest, lastAt), 0),

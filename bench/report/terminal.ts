@@ -25,8 +25,13 @@ export function printFigure(figure: Figure): string {
 /** What the programs under test used over a row, as one line; nothing when there were none. */
 export function printUsages(programs: readonly ProgramUsage[]): string {
   if (programs.length === 0) return '';
+  return `  used in all: ${usagesText(programs)}\n`;
+}
+
+/** CPU and memory of each program. */
+export function usagesText(programs: readonly ProgramUsage[]): string {
   const shown = programs.map(({ name, cpuSeconds, peakKib }) => {
     return `${name} ${cpuSeconds.toFixed(1)} s CPU, ${(peakKib / 1024).toFixed(0)} MiB peak`;
   });
-  return `  used in all: ${shown.join('; ')}\n`;
+  return shown.join('; ');
 }

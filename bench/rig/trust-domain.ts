@@ -116,16 +116,24 @@ export class TrustDomain {
     };
   }
 
-  /** Executes an agent with a state directory of its own; it may not serve yet. */
-  launchAgent(settings: AgentSettings = {}): Agent {
+  /** An agent with a state directory of its own that is executed by `launch`; it may not serve yet when that returns. */
+  prepareAgent(settings: AgentSettings = {}): PreparedAgent {
     const name = `agent-${++this.#count}`;
     const file = join(this.dir, `${name}.yaml`);
     writeFileSync(file, JSON.stringify(this.agentConfig(name, settings)));
     const command = [process.execPath, 'src/bin/spirl-agent.mjs', 'run', '--config', file];
-    const program = new Program(name, command, join(this.dir, `${name}.log`), this.#profiling);
-    const agent = { program, socket: join(this.dir, `${name}.sock`) };
-    this.#agents.push(agent);
-    return agent;
+    const socket = join(this.dir, `${name}.sock`);
+    const launch = (): Agent => {
+      const program = new Program(name, command, join(this.dir, `${name}.log`), this.#profiling);
+      const agent = { program, socket };
+      this.#agents.push(agent);
+      return agent;
+    };
+    return { socket, launch };
+  }
+
+  launchAgent(settings: AgentSettings = {}): Agent {
+    return this.prepareAgent(settings).launch();
   }
 
   /** An agent that serves this process. */
@@ -146,6 +154,12 @@ export class TrustDomain {
 export interface Agent {
   readonly program: Program;
   readonly socket: string;
+}
+
+/** An agent that has all it needs and has not been executed yet. */
+export interface PreparedAgent {
+  readonly socket: string;
+  readonly launch: () => Agent;
 }
 
 function serverSettings(dir: string, port: number): object {

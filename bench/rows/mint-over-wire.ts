@@ -34,11 +34,15 @@ type CaseName = (typeof CASES)[number]['name'] | 'anchor';
 export async function sampleMints(
   load: LoadProcess<MintingAgent>,
   serverPid: number,
-  { kind, batch }: { readonly kind: 'x509' | 'jwt'; readonly batch: number },
+  {
+    kind,
+    batch,
+    inFlight = IN_FLIGHT,
+  }: { readonly kind: 'x509' | 'jwt'; readonly batch: number; readonly inFlight?: number },
   ms: number,
 ): Promise<MintSample> {
   const before = { server: cpuSeconds(serverPid), load: cpuSeconds(load.pid) };
-  const { svids, seconds, p50 } = await load.do('mint', kind, batch, IN_FLIGHT, ms);
+  const { svids, seconds, p50 } = await load.do('mint', kind, batch, inFlight, ms);
   const server = cpuSeconds(serverPid) - before.server;
   const both = server + cpuSeconds(load.pid) - before.load;
   return { perServerCpu: svids / server, perCpuOfBoth: svids / both, perSecond: svids / seconds, p50 };

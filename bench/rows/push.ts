@@ -79,16 +79,14 @@ async function measure(effort: Effort): Promise<readonly Figure[]> {
     await bare.do('serve', anchorSocket, message, message);
     const targets = streamsOf(domain, agent, bare, anchorSocket, loads);
     effort.progress(`opening 2 x ${count} streams`);
-    const memory = await openBoth(targets, count);
+    await openBoth(targets, count);
     const samples: Record<'agent' | 'bare', PushSample[]> = { agent: [], bare: [] };
     for (let round = 1; round <= Math.min(5, effort.rounds); round++) {
       effort.progress(`update ${round}`);
       for (const side of ['agent', 'bare'] as const) samples[side].push(await samplePush(targets[side], others));
     }
-    const after = { agent: memoryKib(agent.program.pid), bare: memoryKib(bare.pid) };
-    effort.progress('idle');
-    const idle = await idleShare(agent.program.pid, effort.quick ? 2_000 : 10_000);
-    return [...pushFigures(samples, count), ...memoryFigures(memory, after, count, idle)];
+    const peak = { agent: memoryKib(agent.program.pid).peak, bare: memoryKib(bare.pid).peak };
+    return [...pushFigures(samples, count), peakFigure(peak)];
   } finally {
     await Promise.all([...loads, others, bare].map((helper) => helper.stop()));
     await domain.stop();
@@ -108,27 +106,13 @@ function streamsOf(
   };
 }
 
-/** KiB of resident memory per stream that opening them took. */
-async function openBoth(
-  targets: Record<'agent' | 'bare', Streams>,
-  count: number,
-): Promise<Record<'agent' | 'bare', number>> {
-  const open = async ({ pid, socket, load }: Streams): Promise<number> => {
+/** Opens as many streams on both, after the same work to warm up. */
+async function openBoth(targets: Record<'agent' | 'bare', Streams>, count: number): Promise<void> {
+  for (const { socket, load } of Object.values(targets)) {
     const loop = { sockets: [socket], path: X509_PATH, body: Buffer.alloc(0), inFlight: 8, ms: 1_500 } as const;
     await load.do('loop', { ...loop, connectionPer: 'call' });
-    const before = memoryKib(pid).resident;
     await load.do('open', [socket], count);
-    return (memoryKib(pid).resident - before) / count;
-  };
-  return { agent: await open(targets.agent), bare: await open(targets.bare) };
-}
-
-/** Share of one core that a process takes when nothing happens. */
-async function idleShare(pid: number, ms: number): Promise<number> {
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
-  const before = cpuSeconds(pid);
-  await new Promise((resolve) => setTimeout(resolve, ms));
-  return (cpuSeconds(pid) - before) / (ms / 1_000);
+  }
 }
 
 /** 322 ms for 5,000 streams, when bare node:http2 took about 140. */
@@ -158,41 +142,18 @@ function pushFigures(samples: Record<'agent' | 'bare', readonly PushSample[]>, c
   ];
 }
 
-function memoryFigures(
-  perStream: Record<'agent' | 'bare', number>,
-  after: Record<'agent' | 'bare', { resident: number; peak: number }>,
-  count: number,
-  idle: number,
-): Figure[] {
+function peakFigure(peakKib: Record<'agent' | 'bare', number>): Figure {
   const mib = (kib: number): string => `${(kib / 1024).toFixed(0)} MiB`;
-  return [
-    {
-      name: `memory per open stream, of ${count} (B7)`,
-      ratios: [perStream.agent / perStream.bare],
-      target: { is: 'at most', value: 1.3 },
-      absolute: { agent: `${perStream.agent.toFixed(1)} KiB`, bare: `${perStream.bare.toFixed(1)} KiB` },
-    },
-    {
-      name: 'resident after the updates (B7)',
-      ratios: [after.agent.resident / after.bare.resident],
-      absolute: {
-        agent: mib(after.agent.resident),
-        bare: mib(after.bare.resident),
-        'agent peak': mib(after.agent.peak),
-      },
-    },
-    {
-      name: 'idle CPU with the streams open, of 0.5 % of a core (B7)',
-      ratios: [idle / 0.005],
-      target: { is: 'at most', value: 1 },
-      absolute: { agent: `${(idle * 100).toFixed(2)} %` },
-    },
-  ];
+  return {
+    name: 'peak memory with all streams, after the updates',
+    ratios: [peakKib.agent / peakKib.bare],
+    absolute: { agent: mib(peakKib.agent), bare: mib(peakKib.bare) },
+  };
 }
 
 export const pushRow: Row = {
   id: 'B6',
-  work: 'one update of the bundle to all open streams; B7: memory per stream, idle CPU',
+  work: 'one update of the bundle to all open streams',
   anchor: 'bare node:http2 writing the same bytes to as many streams',
   measure,
 };
