@@ -14,13 +14,16 @@ import { overlaySettings, type SettingOverrides } from '../../src/runtime/settin
 import { parseYaml } from '../../src/runtime/yaml-document.js';
 import { CALL_MS } from '../../src/issuer-client/call-limits.js';
 import { RENEWALS_PER_SECOND } from '../../src/svid/renewal-gate.js';
+import { SVID_DEFAULTS } from '../../src/svid/svid-room.js';
 import { TAINT_DELAY_MAX_MS } from '../../src/svid/taint-wave.js';
-import { parametersOf } from './distribution.js';
+import { meanOf } from './distribution.js';
 import { readFailure } from './failure-settings.js';
 import { amount, counts, durations, listOf, rate, rateOr, share } from './scenario-settings.js';
 
 /** SVIDs of the whole fleet; about 40 bytes each while a simulation runs. */
 const MAX_SVIDS = 40_000_000;
+/** As many as an agent holds at once. */
+const MAX_SVIDS_PER_AGENT = SVID_DEFAULTS.maxIdentities;
 
 /** Everything a scenario says, with its unit, range and default. */
 export const SCENARIO_SETTINGS = {
@@ -28,7 +31,7 @@ export const SCENARIO_SETTINGS = {
   description: text('What is asked.', ''),
   agents: {
     count: integer('Agents of the fleet.', 1000, 1, 2_000_000),
-    svids: counts('X.509-SVIDs that one agent holds.', '20', { min: 1, max: 10_000 }),
+    svids: counts('X.509-SVIDs that one agent holds.', '20', { min: 1, max: MAX_SVIDS_PER_AGENT }),
     tooOld: share('Agents of a version that does not know what a taint is; they renew at half-life only.', '0%'),
     away: share('Agents without a connection when the scenario begins.', '0%'),
     return: durations('When those come back, from the start of the scenario.', 'uniform 0s..10m', {
@@ -131,13 +134,17 @@ export function parseScenario(yaml: string, subject: string, overrides: SettingO
 
 /** What no setting can see alone. */
 function checkTogether(scenario: Scenario, problems: Problems): void {
-  const { agents, servers, network, failures, keyManager, workloads, horizon } = scenario;
-  const [least] = parametersOf(agents.svids);
-  if (agents.count * least > MAX_SVIDS) {
+  const { agents, servers, network, failures, keyManager, workloads, rotation, horizon } = scenario;
+  const svids = Math.round(agents.count * Math.min(MAX_SVIDS_PER_AGENT, meanOf(agents.svids)));
+  if (svids > MAX_SVIDS) {
+    const most = Math.floor(MAX_SVIDS / agents.count);
     problems.add(
-      '/agents',
-      `at most ${MAX_SVIDS} SVIDs in all can be simulated, and these are at least ${agents.count * least}`,
+      '/agents/svids',
+      `at most ${MAX_SVIDS} SVIDs in all can be simulated: with ${agents.count} agents a mean from 1 to ${most} SVIDs is expected, not ${Math.round(svids / agents.count)}`,
     );
+  }
+  if (rotation.enabled && rotation.prepareAt > horizon) {
+    problems.add('/rotation/prepareAt', 'a moment before horizon is expected');
   }
   if (workloads.retryAtMost < workloads.retry) {
     problems.add('/workloads/retryAtMost', 'a duration not shorter than workloads.retry is expected');

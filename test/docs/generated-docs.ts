@@ -9,6 +9,7 @@ import { AGENT_SETTINGS } from '../../src/config/agent-settings.js';
 import { metricsTable } from '../../src/runtime/metric-set.js';
 import { settingsTable } from '../../src/runtime/settings-table.js';
 import { AGENT_METRICS, COMMON_LABELS } from '../../src/telemetry/metrics.js';
+import { SCENARIO_TABLES_BEGIN, SCENARIO_TABLES_END, scenarioTables } from './scenario-reference.js';
 import { WRONG_CALLERS } from './wrong-callers.js';
 
 /** A page of `docs/` that is made from the code. */
@@ -24,6 +25,7 @@ const ROOT = new URL('../../../', import.meta.url);
 export const GENERATED_DOCS: readonly GeneratedDoc[] = [
   { path: 'docs/configuration.md', text: configurationPage },
   { path: 'docs/metrics.md', text: metricsPage },
+  { path: 'docs/fleet.md', text: fleetPage },
   { path: 'docs/security.md', text: securityPage },
   { path: 'docs/cli/spirlctl.md', text: spirlctlPage },
 ];
@@ -105,6 +107,14 @@ function securityPage(): string {
 |---|---|---|---|
 ${rows.join('\n')}
 `;
+}
+
+/** People write what stands around the tables of settings. */
+function fleetPage(): string {
+  const present = presentText({ path: 'docs/fleet.md', text: () => '' });
+  const [before = '', rest = ''] = present.split(SCENARIO_TABLES_BEGIN);
+  const [, after = ''] = rest.split(SCENARIO_TABLES_END);
+  return `${before}${SCENARIO_TABLES_BEGIN}\n\n${scenarioTables()}\n\n${SCENARIO_TABLES_END}${after}`;
 }
 
 function spirlctlPage(): string {

@@ -87,7 +87,7 @@ test('all that is wrong is told at once', (t) => {
 });
 
 const together: { what: string; yaml: string; path: string }[] = [
-  { what: 'more SVIDs than fit', yaml: 'agents: { count: 2000000, svids: 1000 }', path: '/agents' },
+  { what: 'more SVIDs than fit', yaml: 'agents: { count: 2000000, svids: 1000 }', path: '/agents/svids' },
   {
     what: 'more replicas lost than there are',
     yaml: 'failures: [{ what: replicas lost, count: 4 }]',
@@ -95,6 +95,16 @@ const together: { what: string; yaml: string; path: string }[] = [
   },
   { what: 'a zone that is not there', yaml: 'failures: [{ what: zone cut off, zone: 2 }]', path: '/failures/0/zone' },
   { what: 'a key manager that is not there', yaml: 'failures: [{ what: key manager away }]', path: '/failures/0/what' },
+  {
+    what: 'more SVIDs than fit, of a distribution',
+    yaml: 'agents: { count: 100000, svids: uniform 1..10000 }',
+    path: '/agents/svids',
+  },
+  {
+    what: 'a rotation after the end',
+    yaml: 'horizon: 1m\nrotation: { prepareAt: 2m }',
+    path: '/rotation/prepareAt',
+  },
   {
     what: 'a failure after the end',
     yaml: 'horizon: 1m\nfailures: [{ what: agents restarted, at: 2m }]',

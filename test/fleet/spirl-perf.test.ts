@@ -19,6 +19,7 @@ async function run(...args: string[]) {
     out: (text) => void (result.out += text),
     err: (text) => void (result.err += text),
     isTerminal: false,
+    untilStopped: () => new AbortController().signal,
   });
   return result;
 }
