@@ -62,6 +62,8 @@ export class FakeModule {
   readonly users = new ModuleUsers();
   /** A token that came back is seen only after the module was begun anew. */
   needsNewBeginning = false;
+  /** In sessions that were open when it was pulled out the token looks empty, as in SoftHSM. */
+  looksEmpty = false;
   /** Thrown once by the next call of that name. */
   readonly failNext = new Map<keyof Cryptoki, Error>();
   readonly calls: (keyof Cryptoki)[] = [];
@@ -74,6 +76,7 @@ export class FakeModule {
   /** The token is pulled out: its sessions and its login go with it. */
   remove(): void {
     this.present = false;
+    if (this.looksEmpty) return;
     this.sessions.clear();
     this.loggedIn = false;
     this.seen = !this.needsNewBeginning;
@@ -156,8 +159,8 @@ export class FakeCryptoki implements Cryptoki {
 
   C_FindObjectsInit(session: Handle, template: readonly Attribute[]): void {
     this.#in('C_FindObjectsInit', session);
-    const { objects, loggedIn } = this.#module;
-    const matches = [...objects].filter(([, { attributes }]) => {
+    const { objects, loggedIn, present } = this.#module;
+    const matches = [...(present ? objects : [])].filter(([, { attributes }]) => {
       if (attributes.get(CKA.PRIVATE) === true && !loggedIn) return false;
       return template.every(({ type, value }) => same(attributes.get(type), value));
     });

@@ -1,4 +1,4 @@
-import { createHash, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { constants, createHash, generateKeyPairSync, privateEncrypt, type KeyObject } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
@@ -28,6 +28,7 @@ export class KeyServiceServer {
   interfere: Interference = () => false;
   /** Signs a digest; replaced by tests that want another key or another form. */
   signDigest = (key: HeldKey, digest: Buffer): Buffer => {
+    if (key.privateKey.asymmetricKeyType === 'rsa') return signDigestRsa(key.privateKey, digest);
     const raw = signDigestRaw(key.privateKey, digest);
     return this.encoding === 'raw' ? raw : derFromRaw(raw);
   };
@@ -103,9 +104,18 @@ export function answer(response: ServerResponse, status: number, body: unknown):
   response.end(body === undefined ? '' : JSON.stringify(body));
 }
 
+/** RSASSA-PKCS1-v1_5 of a SHA-256 digest (RFC 8017, 8.2 and the DigestInfo of 9.2). */
+function signDigestRsa(key: KeyObject, digest: Buffer): Buffer {
+  const info = Buffer.concat([Buffer.from('3031300d060960864801650304020105000420', 'hex'), digest]);
+  return privateEncrypt({ key, padding: constants.RSA_PKCS1_PADDING }, info);
+}
+
 export function newKey(type: string): HeldKey {
   const namedCurve = { 'EC-P256': 'P-256', 'EC-P384': 'P-384' }[type] ?? 'P-256';
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve });
+  const { publicKey, privateKey } =
+    type === 'RSA-2048'
+      ? generateKeyPairSync('rsa', { modulusLength: 2048 })
+      : generateKeyPairSync('ec', { namedCurve });
   const spki = publicKey.export({ type: 'spki', format: 'der' });
   return {
     publicKey: publicKey.export({ type: 'spki', format: 'pem' }) as string,

@@ -34,12 +34,9 @@ class Token {
   }
 
   open() {
-    const { tokenLabel, pin } = this.#settings;
+    const { pin } = this.#settings;
     this.#module.C_Initialize({ flags: pkcs11.CKF_OS_LOCKING_OK });
-    const slot = this.#module
-      .C_GetSlotList(true)
-      .find((id) => this.#module.C_GetTokenInfo(id).label.trim() === tokenLabel);
-    if (slot === undefined) throw new TokenAway(`there is no token ${tokenLabel}`);
+    const slot = this.#slot();
     const { flags } = this.#module.C_GetTokenInfo(slot);
     if (flags & pkcs11.CKF_USER_PIN_FINAL_TRY)
       throw new Error('one wrong PIN more would lock the token: log in once by hand');
@@ -47,17 +44,29 @@ class Token {
     this.#module.C_Login(this.#session, pkcs11.CKU_USER, pin);
   }
 
+  #slot() {
+    const { tokenLabel } = this.#settings;
+    const slot = this.#module
+      .C_GetSlotList(true)
+      .find((id) => this.#module.C_GetTokenInfo(id).label.trim() === tokenLabel);
+    if (slot === undefined) throw new TokenAway(`there is no token ${tokenLabel}`);
+    return slot;
+  }
+
   has(id) {
     return this.#asked(() => this.#find(pkcs11.CKO_PRIVATE_KEY, id).length > 0);
   }
 
   keys() {
-    return this.#asked(() =>
-      this.#find(pkcs11.CKO_PUBLIC_KEY).map((handle) => {
+    return this.#asked(() => {
+      const keys = this.#find(pkcs11.CKO_PUBLIC_KEY).map((handle) => {
         const id = this.#read(handle, pkcs11.CKA_ID).toString('utf8');
         return { id, ...this.#described(handle) };
-      }),
-    );
+      });
+      // Some modules show an empty token where one was pulled out.
+      this.#slot();
+      return keys;
+    });
   }
 
   createKey(id, type) {

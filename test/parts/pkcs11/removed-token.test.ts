@@ -16,8 +16,8 @@ async function signs(key: SigningKey): Promise<boolean> {
   return verify('sha256', DATA, { key: publicKey, dsaEncoding: 'ieee-p1363' }, await key.sign(DATA, signal));
 }
 
-test('SoftHSM: the token is pulled out while signatures are made, and comes back', async (t) => {
-  const { manager } = openToken({ modulePath: SOFT_HSM_MODULE, tokenLabel: hsm.label, pin: hsm.pin });
+test.serial('SoftHSM: the token is pulled out while signatures are made, and comes back', async (t) => {
+  const { manager, token } = openToken({ modulePath: SOFT_HSM_MODULE, tokenLabel: hsm.label, pin: hsm.pin });
   const key = await manager.createKey('ks_0000000002', 'EC-P256', signal);
   const outcomes: string[] = [];
   const stop = new AbortController();
@@ -37,4 +37,29 @@ test('SoftHSM: the token is pulled out while signatures are made, and comes back
   await Promise.all(signing);
   t.is(outcomes.at(-1), 'true');
   t.deepEqual([...new Set(outcomes)].sort(), ['KEY_SERVICE_UNAVAILABLE', 'true'], 'and never a bad signature');
+  token.close();
 });
+
+test.serial(
+  'SoftHSM: a token that was pulled out is away and not empty, for whoever lists or releases keys',
+  async (t) => {
+    const { manager, token } = openToken({
+      ...{ modulePath: SOFT_HSM_MODULE, tokenLabel: hsm.label, pin: hsm.pin },
+      deploymentId: 'tdd-empty',
+    });
+    await manager.createKey('ks_0000000003', 'EC-P256', signal);
+    hsm.remove();
+    const away = { code: 'KEY_SERVICE_UNAVAILABLE', message: /is away/ };
+    await t.throwsAsync(manager.listKeys(signal), away);
+    await t.throwsAsync(manager.releaseKey('ks_0000000003', signal), away);
+    hsm.insert();
+    const listed = async (): Promise<string[]> => (await manager.listKeys(signal)).map(({ id }) => id);
+    let found = await listed().catch(codeOf);
+    for (let i = 0; i < 100 && typeof found === 'string'; i++) {
+      await delay(100);
+      found = await listed().catch(codeOf);
+    }
+    t.deepEqual(found, ['ks_0000000003']);
+    token.close();
+  },
+);

@@ -59,6 +59,15 @@ test('the bridge makes a thousand signatures, each of which verifies', async (t)
   t.log(`${Math.round(1_000_000 / (performance.now() - begun))} signatures a second`);
 });
 
+test('the bridge makes no RSA keys, and says which it makes', async (t) => {
+  const manager = managerOf(await starting, 'tdd-rsa');
+  await t.throwsAsync(manager.createKey('ks_0000000004', 'RSA-2048', signal), {
+    code: 'KEY_SERVICE_REFUSED',
+    message: /HTTP 400: .*key_type: EC-P256 or EC-P384/,
+  });
+  t.deepEqual(await manager.listKeys(signal), []);
+});
+
 test('the bridge refuses another token', async (t) => {
   const manager = managerOf(await starting, 'tdd-thief', 'another');
   await t.throwsAsync(manager.listKeys(signal), { code: 'KEY_SERVICE_REFUSED', message: /HTTP 401/ });
@@ -66,11 +75,15 @@ test('the bridge refuses another token', async (t) => {
 
 test.serial('the bridge says that its token is away, and signs again when it is back', async (t) => {
   const key = await managerOf(await starting, 'tdd-removed').createKey('ks_0000000002', 'EC-P256', signal);
+  const manager = managerOf(await starting, 'tdd-removed');
   hsm.remove();
+  // First the list: in the session that is open the token looks empty, not gone.
+  await t.throwsAsync(manager.listKeys(signal), { code: 'KEY_SERVICE_UNAVAILABLE', message: /HTTP 503/ });
   await t.throwsAsync(key.sign(DATA, signal), {
     code: 'KEY_SERVICE_UNAVAILABLE',
     message: /is too busy to sign: HTTP 503/,
   });
   hsm.insert();
+  t.is((await manager.listKeys(signal)).length, 1);
   t.true(verifies(key, await key.sign(DATA, signal)));
 });

@@ -13,6 +13,7 @@ export class TokenSession {
   readonly #cryptoki: Cryptoki;
   #loaded = false;
   #session: Handle | undefined;
+  #tokenLabel = '';
   readonly #privateKeys = new Map<string, Handle>();
 
   constructor(cryptoki: Cryptoki) {
@@ -48,6 +49,7 @@ export class TokenSession {
     const { flags } = this.#cryptoki.C_GetTokenInfo(slot);
     const session = this.#cryptoki.C_OpenSession(slot, CKF.SERIAL_SESSION | CKF.RW_SESSION);
     this.#session = session;
+    this.#tokenLabel = tokenLabel;
     if (pin !== undefined && (flags & CKF.LOGIN_REQUIRED) !== 0) this.#login(session, flags, pin);
   }
 
@@ -121,10 +123,17 @@ export class TokenSession {
 
   #list(label: string): readonly TokenKey[] {
     const secrets = this.#find([classOf(CKO.PRIVATE_KEY), labelOf(label)]);
-    return secrets.map((secret) => {
+    const keys = secrets.map((secret) => {
       const id = this.#read(secret, CKA.ID).toString('utf8');
       return { label, id, publicKey: this.#publicKey({ label, id }) };
     });
+    this.#requireToken();
+    return keys;
+  }
+
+  /** In an open session a token that was pulled out may look empty instead of gone. */
+  #requireToken(): void {
+    this.#slotOf(this.#tokenLabel);
   }
 
   #publicKey(name: KeyName): TokenPublicKey {
@@ -198,6 +207,7 @@ export class TokenSession {
         this.#cryptoki.C_DestroyObject(this.#opened, object);
       }
     }
+    this.#requireToken();
   }
 
   #find(template: readonly Attribute[]): readonly Handle[] {

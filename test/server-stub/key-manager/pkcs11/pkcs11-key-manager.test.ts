@@ -90,6 +90,21 @@ test('a token without room for a session asks for patience', async (t) => {
   await t.throwsAsync(tokenOf(module).manager.listKeys(signal), { instanceOf: KeyServiceThrottled });
 });
 
+test('a token that was pulled out has not lost its keys, however empty it looks: nothing is listed, nothing counts as released', async (t) => {
+  const module = new FakeModule();
+  module.looksEmpty = true;
+  const { manager, clock } = tokenOf(module);
+  await manager.createKey(ID, 'EC-P256', signal);
+  module.remove();
+  const away = { code: 'KEY_SERVICE_UNAVAILABLE', message: /is away: the token is not there/ };
+  await t.throwsAsync(manager.listKeys(signal), away);
+  await t.throwsAsync(manager.releaseKey(ID, signal), away);
+  await t.throwsAsync(manager.createKey('ks_bbbbbbbbbb', 'EC-P256', signal), away);
+  module.insert();
+  await clock.advance(60_000);
+  t.is((await manager.listKeys(signal)).length, 1);
+});
+
 for (const name of [
   'SESSION_HANDLE_INVALID',
   'DEVICE_REMOVED',

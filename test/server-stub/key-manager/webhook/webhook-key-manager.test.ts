@@ -1,4 +1,4 @@
-import { createPublicKey, verify } from 'node:crypto';
+import { createHash, createPublicKey, verify } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
 import { KeyServiceThrottled, SignedWithAnotherKey } from '../../../../server-stub/src/domain/key-manager.js';
 import type { SigningKey } from '../../../../server-stub/src/domain/signing-key.js';
@@ -26,7 +26,7 @@ test.after.always(async () => {
 });
 
 for (const encoding of ['der', 'raw'] as const) {
-  keyManagerContract(test, `webhook, ${encoding}`, ['EC-P256', 'EC-P384'], async () => {
+  keyManagerContract(test, `webhook, ${encoding}`, ['EC-P256', 'EC-P384', 'RSA-2048'], async () => {
     const server = await KeyServiceServer.start();
     servers.push(server);
     server.encoding = encoding;
@@ -273,4 +273,21 @@ test('a host that is not declared is never asked', async (t) => {
   const { manager } = webhookOf(server, { webhookURL: server.url.replace('127.0.0.1', 'localhost') });
   await t.throwsAsync(manager.listKeys(signal), { code: 'INVALID_CONFIG', message: /extensions\.webhookHosts/ });
   t.deepEqual(server.requests, []);
+});
+
+test('the digest of an RSA signature is asked for by its name, and a signature by another RSA key does not verify', async (t) => {
+  const server = await serve(t);
+  const { manager } = webhookOf(server);
+  const key = await manager.createKey(ID, 'RSA-2048', signal);
+  const asked: Buffer[] = [];
+  const { signDigest } = server;
+  server.signDigest = (held, digest) => {
+    asked.push(digest);
+    return signDigest(held, digest);
+  };
+  const signed = await key.sign(DATA, signal);
+  t.is(signed.length, 256);
+  t.deepEqual(asked, [createHash('sha256').update(DATA).digest()]);
+  server.signDigest = (_, digest) => signDigest(newKey('RSA-2048'), digest);
+  t.false(verifies(key, await key.sign(DATA, signal)));
 });
