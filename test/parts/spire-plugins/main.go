@@ -7,7 +7,10 @@ package main
 import (
 	"context"
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/x509"
@@ -15,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"math/big"
 	"os"
 	"sort"
 	"time"
@@ -36,13 +40,15 @@ type question struct {
 	ServerID string `json:"serverId"`
 	// Keys to make: id and type ("ec-p256").
 	Make [][2]string `json:"make"`
-	// Signed by every key.
+	// Signed by every key, unless it is empty.
 	Message []byte `json:"message"`
 	// Minted by this authority for the key MintFor, when given.
 	CertificateAuthorityArn string `json:"certificateAuthorityArn"`
 	AssumeRoleArn           string `json:"assumeRoleArn"`
 	MintFor                 string `json:"mintFor"`
 	TTLSeconds              int    `json:"ttlSeconds"`
+	// Somebody else's signatures over the message, ECDSA as raw r||s.
+	Verify []key `json:"verify"`
 }
 
 // Bytes are base64 in JSON; certificates and keys are DER.
@@ -53,6 +59,8 @@ type answer struct {
 	CSR   []byte   `json:"csr"`
 	Chain [][]byte `json:"chain"`
 	Roots [][]byte `json:"roots"`
+	// Of the signatures to verify, in their order.
+	Verified []bool `json:"verified"`
 }
 
 type key struct {
@@ -86,6 +94,9 @@ func main() {
 		made, err := manager.GetKey(ctx, id)
 		check(err)
 		said.Keys = append(said.Keys, signed(made, asked.Message))
+	}
+	for _, one := range asked.Verify {
+		said.Verified = append(said.Verified, verified(one, asked.Message))
 	}
 	if asked.CertificateAuthorityArn != "" {
 		said.mint(ctx, core, manager, asked)
@@ -143,16 +154,38 @@ func ids(ctx context.Context, manager *keymanager.V1) []string {
 func signed(made keymanager.Key, message []byte) key {
 	spki, err := x509.MarshalPKIXPublicKey(made.Public())
 	check(err)
-	hash, digest := crypto.SHA256, sha256.Sum256(message)
-	sum := digest[:]
-	if size := len(spki); size > 100 && size < 130 {
-		// A P-384 key: as SPIRE pairs them.
-		wide := sha512.Sum384(message)
-		hash, sum = crypto.SHA384, wide[:]
+	if len(message) == 0 {
+		return key{ID: made.ID(), SPKI: spki}
 	}
-	signature, err := made.Sign(rand.Reader, sum, hash)
+	hash, digest := digestFor(made.Public(), message)
+	signature, err := made.Sign(rand.Reader, digest, hash)
 	check(err)
 	return key{ID: made.ID(), SPKI: spki, Signature: signature}
+}
+
+// digestFor pairs keys and hashes as SPIRE does.
+func digestFor(public crypto.PublicKey, message []byte) (crypto.Hash, []byte) {
+	if curve, ok := public.(*ecdsa.PublicKey); ok && curve.Curve == elliptic.P384() {
+		digest := sha512.Sum384(message)
+		return crypto.SHA384, digest[:]
+	}
+	digest := sha256.Sum256(message)
+	return crypto.SHA256, digest[:]
+}
+
+func verified(one key, message []byte) bool {
+	public, err := x509.ParsePKIXPublicKey(one.SPKI)
+	check(err)
+	hash, digest := digestFor(public, message)
+	switch known := public.(type) {
+	case *rsa.PublicKey:
+		return rsa.VerifyPKCS1v15(known, hash, digest, one.Signature) == nil
+	case *ecdsa.PublicKey:
+		half := len(one.Signature) / 2
+		r, s := new(big.Int).SetBytes(one.Signature[:half]), new(big.Int).SetBytes(one.Signature[half:])
+		return half == (known.Curve.Params().BitSize+7)/8 && ecdsa.Verify(known, digest, r, s)
+	}
+	return false
 }
 
 func check(err error) {
