@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../src/runtime/clock.js';
+import { stopSignal } from '../../src/runtime/stop-signal.js';
 import { runSpirlPerf } from './spirl-perf.js';
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
@@ -17,4 +18,5 @@ process.exitCode = await runSpirlPerf(process.argv.slice(2), manifest.version, {
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
   isTerminal: process.stderr.isTTY,
+  untilStopped: () => stopSignal(process),
 });

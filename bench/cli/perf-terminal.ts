@@ -11,4 +11,6 @@ export interface PerfTerminal {
   out(text: string): void;
   err(text: string): void;
   readonly isTerminal: boolean;
+  /** Aborts when somebody stops the program (Ctrl-C). From the first call on that is no end by itself any more. */
+  untilStopped(): AbortSignal;
 }

@@ -1,8 +1,9 @@
 import { meanOf } from '../fleet/distribution.js';
 import type { Failure } from '../fleet/failure-settings.js';
 import { OLD, TOO_OLD } from '../fleet/fleet-state.js';
-import type { Gap } from '../fleet/recorder.js';
+import type { Gap, Recorder } from '../fleet/recorder.js';
 import type { StepRecord } from '../fleet/rotation-model.js';
+import type { Scenario } from '../fleet/scenario.js';
 import type { Outcome } from '../fleet/simulation.js';
 import { curvesOf, peakOver, type Curves } from './fleet-curves.js';
 
@@ -98,9 +99,9 @@ export function reportOf(outcome: Outcome): FleetReport {
     finished: outcome.finished,
     steps: rotation.steps,
     rotationFailure: rotation.failure,
-    failures: scenario.failures.map((failure) => ({ atMs: failure.atMs, text: textOf(failure) })),
+    failures: scenario.failures.map((failure) => ({ atMs: failure.atMs, text: failureText(failure) })),
     wave: waveOf(outcome),
-    load: loadOf(outcome),
+    load: loadFrom(recorder, scenario),
     keyManager: keyManagerUse(outcome),
     gaps: [...recorder.causes].map(([cause, gap]) => ({ cause, ...gap })),
     firsts: firstsOf(outcome),
@@ -134,7 +135,8 @@ function waveOf({ recorder, rotation, fleet }: Outcome): Wave | undefined {
   };
 }
 
-function loadOf({ recorder, scenario }: Outcome): Load {
+/** What the servers of `scenario` had to do. */
+export function loadFrom(recorder: Recorder, scenario: Pick<Scenario, 'servers' | 'keyManager'>): Load {
   const { minted, asked, waiting, renewalLatency, firstLatency } = recorder;
   const all = minted.wave.map((count, i) => count + (minted.ordinary[i] ?? 0) + (minted.first[i] ?? 0));
   const peakAskedPerSecond = peakOver(asked, 1);
@@ -184,7 +186,7 @@ function firstsOf({ recorder, fleet }: Outcome): Firsts | undefined {
   };
 }
 
-function textOf(failure: Failure): string {
+export function failureText(failure: Failure): string {
   const seconds = (ms: number): string => `${ms / 1000} s`;
   switch (failure.what) {
     case 'replicas lost':

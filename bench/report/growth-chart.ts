@@ -1,11 +1,11 @@
 import type { Figure } from '../row.js';
 
-const WIDTH = 300;
+const WIDTH = 320;
 const HEIGHT = 210;
 const LEFT = 34;
 const BOTTOM = 24;
 const TOP = 26;
-const RIGHT = 12;
+const RIGHT = 28;
 
 /** Cost over size, both in doublings from the first point, beside the straight line and the steepest growth allowed. */
 export function growthChart({ name, growth = [], target }: Figure, escaped: (text: string) => string): string {
@@ -36,7 +36,7 @@ export function growthChart({ name, growth = [], target }: Figure, escaped: (tex
   });
   // Growth of 1.1 per doubling beyond the straight line: each doubling of the size multiplies the cost by 2.2.
   const allowed = Math.log2(2 * (target?.value ?? 1));
-  return `<svg width="${WIDTH}" height="${HEIGHT}" role="img" class="growth"><text x="4" y="14">${escaped(name)}</text>
+  return `<svg width="${WIDTH}" height="${HEIGHT}" role="img" class="growth"><text x="4" y="14">${escaped(name.replace(/, per doubling$/, ''))}</text>
 ${line(1, 'straight')}${line(allowed, 'target')}<polyline points="${measured.join(' ')}" class="measured"/>
 ${marks.join('')}${labels.join('')}${costs.join('')}</svg>`;
 }

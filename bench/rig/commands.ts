@@ -14,5 +14,7 @@ export function serveCommands(commands: Readonly<Record<string, (...args: never[
         (error: unknown) => answer({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
       );
   });
+  // Ctrl-C in a terminal is meant for all processes; the parent decides what follows from it.
+  process.on('SIGINT', () => {});
   process.on('disconnect', () => process.exit(0));
 }

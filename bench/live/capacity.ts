@@ -1,0 +1,24 @@
+import { join } from 'node:path';
+import type { MintingAgent } from '../load/minting-agent.js';
+import { LoadProcess } from '../rig/load-process.js';
+import type { AgentAccess } from './light-fleet-options.js';
+
+/** As many SVIDs in a message as an agent's renewal loop sends. */
+const BATCH = 5;
+/** Messages under way: enough to keep every server busy that is driven here. */
+const IN_FLIGHT = 32;
+const WARM_UP_MS = 1_000;
+const SAMPLE_MS = 4_000;
+
+/** SVIDs per second that a server issues to one agent that asks as fast as it is answered: the benchmark's figure, row B3. */
+export async function measureCapacity(access: AgentAccess, dir: string): Promise<number> {
+  const load = new LoadProcess<MintingAgent>('load/minting-agent.js');
+  try {
+    await load.do('login', { ...access, stateDir: join(dir, 'capacity') });
+    await load.do('mint', 'x509', BATCH, IN_FLIGHT, WARM_UP_MS);
+    const { svids, seconds } = await load.do('mint', 'x509', BATCH, IN_FLIGHT, SAMPLE_MS);
+    return svids / seconds;
+  } finally {
+    await load.stop();
+  }
+}
