@@ -16,11 +16,8 @@ import type { ClusterRegistry } from './clusters/cluster-registry.js';
 import type { DeploymentIdentity } from './config/deployment-identity.js';
 import type { ManagedConfig } from './config/managed-config.js';
 import type { ServerConfig } from './config/server-config.js';
-import { ActiveKeysets } from './issuance/active-keyset.js';
-import { createIssueJwtSvid } from './issuance/issue-jwt-svid.js';
-import { createIssueX509Svid } from './issuance/issue-x509-svid.js';
-import { createResolveIdentity } from './issuance/resolve-identity.js';
 import type { KeysetService } from './keyset/keyset-service.js';
+import { openMinting, type Minting } from './minting.js';
 import { ClusterKeyAttestation } from './node-attestation/cluster-key-attestation.js';
 import type { ClusterPolicies } from './policy/cluster-policies.js';
 import type { ServerParts } from './server-parts.js';
@@ -48,10 +45,15 @@ export interface AgentApiParts {
   readonly onUnexpected: OnUnexpected;
 }
 
+export interface AgentApi {
+  readonly port: number;
+  /** SVIDs that wait, and threads that mint. */
+  issuance(): ReturnType<Minting['levels']>;
+  run(signal: AbortSignal): Promise<void>;
+}
+
 /** What agents reach: sessions, issuance, the bundle stream. Listening when this resolves. */
-export async function openAgentApi(
-  all: AgentApiParts,
-): Promise<{ readonly port: number; run(signal: AbortSignal): Promise<void> }> {
+export async function openAgentApi(all: AgentApiParts): Promise<AgentApi> {
   const { identity, sessionCa, clusters, onUnexpected } = all;
   const { clock, logger } = all.parts;
   const { host, port, names } = all.config.agentEndpoint;
@@ -85,7 +87,8 @@ export async function openAgentApi(
     logger: log.named('session'),
   });
   sessions.addTo(listener.grpc.grpc, onUnexpected);
-  const issuance = createAgentIssuance(issuanceOf(all), authenticate, onUnexpected);
+  const minting = openMinting(all);
+  const issuance = createAgentIssuance(minting.issuance, authenticate, onUnexpected, minting.queue);
   const sync = createBundleSync(
     {
       ...{ authenticate, deploymentId, clock, logger: log },
@@ -101,7 +104,8 @@ export async function openAgentApi(
   log.info('Serving agents', { host: at.host, port: at.port });
   return {
     port: at.port,
-    run: (signal) => runTasks([(stop) => endpoint.run(stop), (stop) => listener.run(stop)], signal),
+    issuance: () => minting.levels(),
+    run: (signal) => runTasks([(s) => endpoint.run(s), (s) => listener.run(s), (s) => minting.run(s)], signal),
   };
 }
 
@@ -110,20 +114,6 @@ function directoryOf(clusters: ClusterRegistry): Parameters<typeof createAuthent
     find: (clusterId) => clusters.find(clusterId),
     publicKey: (clusterId, clusterVersionId) => clusters.publicKey(clusterId, clusterVersionId),
     findAgent: (agentId) => clusters.agents.find(agentId),
-  };
-}
-
-function issuanceOf({ policies, identity, keysets, parts, metrics, audit }: AgentApiParts) {
-  const { trustDomain } = identity;
-  const minting = {
-    ...{ policies, trustDomain, metrics, audit },
-    clock: parts.clock,
-    keysets: new ActiveKeysets(keysets.state),
-  };
-  return {
-    issueX509Svid: createIssueX509Svid(minting),
-    issueJwtSvid: createIssueJwtSvid(minting),
-    resolveIdentity: createResolveIdentity({ policies, trustDomain }),
   };
 }
 

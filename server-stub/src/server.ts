@@ -75,6 +75,7 @@ async function serve(
   const adminApi = await openAdminApi({ ...shared, rewrap });
   metrics.watch({
     connectedAgents: () => agents.list().size,
+    issuance: () => agentApi.issuance(),
     keysets: () => keysets.state.value.ring.keysets,
     keyManagers: () => keyManagers.levels(),
   });

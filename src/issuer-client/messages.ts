@@ -1,6 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import type { Attributes } from '../domain/attributes.js';
 import type { KeysetState } from '../domain/keyset-state.js';
+import { Overloaded } from '../domain/overloaded.js';
 import { SpiffeId } from '../domain/spiffe-id.js';
 import type { JwtSvid, X509Svid } from '../domain/svid.js';
 import type { DeploymentKeysets, TrustBundle } from '../domain/trust-bundle.js';
@@ -11,6 +12,8 @@ import type { Session } from './session.js';
 export interface WireStatus {
   readonly code: number;
   readonly message: string;
+  /** 0: nothing is known. */
+  readonly retryAfterMs?: number;
 }
 
 export interface WireX509Result {
@@ -92,9 +95,10 @@ const ITEM_FAILURES: ReadonlyMap<number, ErrorCode> = new Map<number, ErrorCode>
  * something that it needs is not.
  */
 export function itemError(wire: WireStatus | null): SpirlError | undefined {
-  const { code, message } = wire ?? { code: 0, message: '' };
+  const { code, message, retryAfterMs = 0 } = wire ?? { code: 0, message: '' };
   if (code === 0) return undefined;
   const known = ITEM_FAILURES.get(code);
+  if (known === 'UNAVAILABLE' && retryAfterMs > 0) return new Overloaded(message, retryAfterMs);
   if (known !== undefined) return new SpirlError(known, message);
   const cause = new Error(`code ${code}: ${message}`);
   return new SpirlError('CANNOT_ISSUE', 'the trust-domain server could not issue', { cause });

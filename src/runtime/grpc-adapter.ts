@@ -15,6 +15,8 @@ import { GRPC_STATUS } from './grpc-status.js';
 export interface CallContext {
   /** Aborts when the caller cancels, goes away or runs out of time. */
   readonly signal: AbortSignal;
+  /** When the caller stops waiting, milliseconds since the epoch; `Infinity` when it did not say. */
+  readonly deadline: number;
   readonly metadata: Metadata;
   /** What the connection's owner said about the caller when it was accepted (see `injected-server.ts`). */
   readonly peer: unknown;
@@ -26,6 +28,7 @@ export type OnUnexpected = (error: unknown) => void;
 interface AnyCall {
   readonly metadata: Metadata;
   getAuthContext(): unknown;
+  getDeadline(): Date | number;
   on(event: 'cancelled', listener: () => void): unknown;
 }
 
@@ -54,7 +57,8 @@ function contextOf(call: AnyCall): { context: CallContext; end: () => void } {
   const gone = new AbortController();
   call.on('cancelled', () => gone.abort(ENDED));
   const peer = (call.getAuthContext() as { peer?: unknown } | undefined)?.peer;
-  return { context: { signal: gone.signal, metadata: call.metadata, peer }, end: () => gone.abort(ENDED) };
+  const deadline = Number(call.getDeadline());
+  return { context: { signal: gone.signal, deadline, metadata: call.metadata, peer }, end: () => gone.abort(ENDED) };
 }
 
 /** Runs an async method as a unary grpc-js handler. */

@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import { Overloaded } from '../domain/overloaded.js';
 import type { X509Svid } from '../domain/svid.js';
 import type { Clock } from '../runtime/clock.js';
 import { withDeadline } from '../runtime/deadline.js';
@@ -182,7 +183,10 @@ export class X509Minting {
     entry.attempts++;
     const spiffeId = entry.held.svid.spiffeId.toString();
     log.warn('Renewal failed, the present SVID stays', { spiffeId, error: shown.cause ?? shown });
-    if (!serverAway) entry.retryAt = clock.monotonic() + backoffMs(entry.attempts, RETRY_MAX_MS, random);
+    if (serverAway) return;
+    // A server that has too much to do says when it is worth asking again; spread, or all that it refused would return at once.
+    const asked = error instanceof Overloaded ? Math.min(RETRY_MAX_MS, error.retryAfterMs * (1 + random())) : 0;
+    entry.retryAt = clock.monotonic() + Math.max(asked, backoffMs(entry.attempts, RETRY_MAX_MS, random));
   }
 }
 

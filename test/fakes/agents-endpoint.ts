@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { AgentListener, type AgentListenerOptions } from '../../server-stub/src/api/agent-listener.js';
 import { createAgentIssuance, type Issuance } from '../../server-stub/src/api/agent-issuance.js';
+import { IssuanceQueue } from '../../server-stub/src/api/agent-issuance-queue.js';
 import { addAgentService } from '../../server-stub/src/api/agent-service.js';
 import { AgentSessionApi } from '../../server-stub/src/api/agent-session.js';
 import { createAuthenticate } from '../../server-stub/src/api/authenticate.js';
@@ -101,7 +102,12 @@ export async function startAgentsEndpoint(storage: EndpointStorage, port = 0) {
     },
     onUnexpected,
   );
-  const issuance = createAgentIssuance(fakeIssuance(issued), authenticate, onUnexpected);
+  const issuance = createAgentIssuance(
+    fakeIssuance(issued),
+    authenticate,
+    onUnexpected,
+    new IssuanceQueue({ clock, metrics: { issuanceRefused: () => {} } }),
+  );
   addAgentService(listener.grpc.grpc, issuance, sync);
   const address = await listener.listen();
   const running = listener.run(stop.signal);

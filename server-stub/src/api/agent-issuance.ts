@@ -1,11 +1,10 @@
 import type { Attributes } from 'spirl-agent/domain/attributes.js';
 import type { SpiffeId } from 'spirl-agent/domain/spiffe-id.js';
 import type { JwtSvid, X509Svid } from 'spirl-agent/domain/svid.js';
-import { SpirlError } from 'spirl-agent/runtime/errors.js';
 import { type CallContext, type OnUnexpected, unary } from 'spirl-agent/runtime/grpc-adapter.js';
 import type { AgentSession } from '../domain/agent-session.js';
 import { checkAttributes, checkAudience, checkCsr, checkItemCount } from './agent-issuance-checks.js';
-import { IssuanceQueue } from './agent-issuance-queue.js';
+import type { IssuanceQueue } from './agent-issuance-queue.js';
 import type { Authenticate } from './authenticate.js';
 import {
   attributesOf,
@@ -46,16 +45,16 @@ export function createAgentIssuance(
   issuance: Issuance,
   authenticate: Authenticate,
   onUnexpected: OnUnexpected,
-  queue = new IssuanceQueue(),
+  queue: IssuanceQueue,
 ) {
   /** Runs `one` for each item and answers in their order. */
-  const batch = <Item>(one: (session: AgentSession, item: Item, signal: AbortSignal) => Promise<object>) => {
+  const batch = <Item>(one: (session: AgentSession, item: Item, caller: CallContext) => Promise<object>) => {
     return unary(async (request: Batch<Item>, context: CallContext): Promise<object> => {
       const session = await authenticate(context.peer);
       checkItemCount(request.items.length);
       const outcomes = request.items.map(async (item) => {
         try {
-          return await one(session, item, context.signal);
+          return await one(session, item, context);
         } catch (error) {
           return failedItem(error, onUnexpected);
         }
@@ -65,20 +64,19 @@ export function createAgentIssuance(
   };
 
   return {
-    MintX509SVIDs: batch<WireX509Item>(async (session, wire, signal) => {
+    MintX509SVIDs: batch<WireX509Item>(async (session, wire, caller) => {
       const attributes = checkAttributes(attributesOf(wire.attributes));
       const csr = checkCsr(wire.csr);
       const item = { attributes, renewal: wire.renewal, ...(csr.length > 0 && { csr }) };
-      const issue = (): Promise<X509Svid> => unlessGone(signal, () => issuance.issueX509Svid(session, item, signal));
-      return x509Result(await queue.run(session.agentId, wire.renewal ? 'renewal' : 'first', issue));
+      const issue = (): Promise<X509Svid> => issuance.issueX509Svid(session, item, caller.signal);
+      return x509Result(await queue.issue(session.agentId, wire.renewal ? 'renewal' : 'first', issue, caller));
     }),
 
-    MintJWTSVIDs: batch<WireJwtItem>(async (session, wire, signal) => {
+    MintJWTSVIDs: batch<WireJwtItem>(async (session, wire, caller) => {
       const attributes = checkAttributes(attributesOf(wire.attributes));
       const audience = checkAudience(wire.audience);
-      const issue = (): Promise<JwtSvid> =>
-        unlessGone(signal, () => issuance.issueJwtSvid(session, { attributes, audience }, signal));
-      return jwtResult(await queue.run(session.agentId, 'first', issue));
+      const issue = (): Promise<JwtSvid> => issuance.issueJwtSvid(session, { attributes, audience }, caller.signal);
+      return jwtResult(await queue.issue(session.agentId, 'first', issue, caller));
     }),
 
     ResolveIdentities: batch<WireResolveItem>(async (session, wire) => {
@@ -87,10 +85,4 @@ export function createAgentIssuance(
       return { status: OK, spiffeId: spiffeId.toString(), outcome };
     }),
   };
-}
-
-/** Nothing is signed for a caller that has gone while its item waited. */
-async function unlessGone<T>(signal: AbortSignal, job: () => Promise<T>): Promise<T> {
-  if (signal.aborted) throw new SpirlError('UNAVAILABLE', 'the caller has gone');
-  return job();
 }

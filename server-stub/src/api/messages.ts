@@ -1,5 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import { type Attributes, canonicalAttributes } from 'spirl-agent/domain/attributes.js';
+import { Overloaded } from 'spirl-agent/domain/overloaded.js';
 import type { JwtSvid, X509Svid } from 'spirl-agent/domain/svid.js';
 import type { DeploymentKeysets, TrustBundle } from 'spirl-agent/domain/trust-bundle.js';
 import { wireError, type OnUnexpected } from 'spirl-agent/runtime/grpc-adapter.js';
@@ -9,6 +10,7 @@ export type WireAttributes = Readonly<Record<string, { readonly values: readonly
 export interface WireStatus {
   readonly code: number;
   readonly message: string;
+  readonly retryAfterMs?: number;
 }
 
 export interface WireX509Item {
@@ -50,7 +52,8 @@ export const OK: WireStatus = { code: status.OK, message: '' };
 /** An item's failure, as its caller may see it. */
 export function failedItem(error: unknown, onUnexpected: OnUnexpected): { status: WireStatus } {
   const { code, details } = wireError(error, onUnexpected);
-  return { status: { code, message: details } };
+  const retryAfterMs = error instanceof Overloaded ? error.retryAfterMs : 0;
+  return { status: { code, message: details, retryAfterMs } };
 }
 
 export function x509Result(svid: X509Svid): object {

@@ -1,4 +1,4 @@
-import { createPublicKey } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 
 /** Key types that sign SVIDs. */
 export type KeyType = 'EC-P256' | 'EC-P384' | 'RSA-2048';
@@ -15,6 +15,8 @@ export interface SigningKey {
   sign(data: Uint8Array, signal: AbortSignal): Promise<Uint8Array>;
   /** The same without a turn of the event loop; only keys in memory have it. */
   signSync?(data: Uint8Array): Uint8Array;
+  /** The private key itself where it is in memory, for other threads of this process: they share it, its octets are not copied. */
+  readonly inMemory?: KeyObject;
   /** To be told of a signature that the public key did not confirm: an alarm. */
   signedWrongly?(): void;
 }

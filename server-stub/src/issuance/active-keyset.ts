@@ -1,5 +1,5 @@
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
-import type { Keyset, KeysetKeys, SigningState } from '../domain/keyset.js';
+import type { Keyset, KeysetKeys, Ring, SigningState } from '../domain/keyset.js';
 import { assertClock } from '../keyset/signing-time.js';
 import { JwtSigner } from '../signer/jwt-signer.js';
 import { MalformedDer } from '../signer/der.js';
@@ -21,26 +21,48 @@ export interface ActiveKeyset {
 export class ActiveKeysets {
   readonly #state: SigningStateSource;
   readonly #jwtIssuer: string | undefined;
+  readonly #retire: (signer: X509Signer) => void;
   #known: { readonly active: ActiveKeyset; readonly keys: KeysetKeys } | undefined;
 
-  /** `jwtIssuer`: the `iss` claim of JWT-SVIDs; none unless the operator configured one. */
-  constructor(state: SigningStateSource, jwtIssuer?: string) {
+  /**
+   * `jwtIssuer`: the `iss` claim of JWT-SVIDs; none unless the operator configured one. `retire` is told of a signer when another
+   * one takes its place.
+   */
+  constructor(state: SigningStateSource, jwtIssuer?: string, retire: (signer: X509Signer) => void = () => {}) {
     this.#state = state;
     this.#jwtIssuer = jwtIssuer;
+    this.#retire = retire;
+  }
+
+  /** The ring has changed: the signers of a keyset that does not sign any more are retired at once, not when they are next asked for. */
+  changed(): void {
+    if (this.#known === undefined) return;
+    const { keyset, keys } = this.#usable();
+    if (keyset === undefined || keys === undefined || !isSame(this.#known, keyset, keys)) this.#forget();
   }
 
   /** Throws CLOCK_WENT_BACK, UNAVAILABLE when no keyset can sign, STORE_CORRUPT when certificate and key are no pair. */
   at(now: number): ActiveKeyset {
     // One snapshot for all that follows: certificate, key and id belong together.
-    const { ring, keys: usable } = this.#state.value;
+    const { ring, keyset, keys } = this.#usable();
     assertClock(ring, now);
-    const keyset = ring.keysets.find(({ state }) => state === 'ACTIVE');
-    const keys = keyset && usable.get(keyset.id);
     if (keyset === undefined || keys === undefined) throw new SpirlError('UNAVAILABLE', 'no keyset can sign yet');
     if (this.#known !== undefined && isSame(this.#known, keyset, keys)) return this.#known.active;
+    this.#forget();
     const active = this.#signersOf(keyset, keys);
     this.#known = { active, keys };
     return active;
+  }
+
+  #usable(): { ring: Ring; keyset: Keyset | undefined; keys: KeysetKeys | undefined } {
+    const { ring, keys } = this.#state.value;
+    const keyset = ring.keysets.find(({ state }) => state === 'ACTIVE');
+    return { ring, keyset, keys: keyset && keys.get(keyset.id) };
+  }
+
+  #forget(): void {
+    if (this.#known !== undefined) this.#retire(this.#known.active.x509);
+    this.#known = undefined;
   }
 
   #signersOf(keyset: Keyset, keys: KeysetKeys): ActiveKeyset {

@@ -2,8 +2,8 @@ import type { Attributes } from 'spirl-agent/domain/attributes.js';
 import type { X509Svid } from 'spirl-agent/domain/svid.js';
 import type { AgentSession } from '../domain/agent-session.js';
 import { provenPublicPoint } from '../signer/certificate-request.js';
-import { WorkloadKeys } from '../signer/workload-key.js';
 import type { ActiveKeysets } from './active-keyset.js';
+import { mintWithActive, type X509Minter } from './mint-with-active.js';
 import { recorded, type MintRecorder } from './mint-record.js';
 import { policyFor, policyInput, type IdentityParts } from './resolve-identity.js';
 
@@ -18,6 +18,7 @@ export interface X509Item {
 
 export interface X509IssuanceParts extends IdentityParts, MintRecorder {
   readonly keysets: ActiveKeysets;
+  readonly minter: X509Minter;
 }
 
 /**
@@ -25,7 +26,6 @@ export interface X509IssuanceParts extends IdentityParts, MintRecorder {
  * Throws NO_IDENTITY_ISSUED, INVALID_REQUEST, CLOCK_WENT_BACK, UNAVAILABLE, KEY_SERVICE_UNAVAILABLE.
  */
 export function createIssueX509Svid(parts: X509IssuanceParts) {
-  const workloadKeys = new WorkloadKeys();
   return (session: AgentSession, item: X509Item, signal: AbortSignal): Promise<X509Svid> =>
     recorded(parts, { type: 'x509', session, signal }, async (trace) => {
       // 1. Who is it? The policy of the session's cluster decides, on the session's and the agent's attributes.
@@ -33,33 +33,26 @@ export function createIssueX509Svid(parts: X509IssuanceParts) {
       const { spiffeId, subject, ttlMs, hint, outcome } = policyFor(parts, session).decideX509(input);
       trace.spiffeId = spiffeId.toString();
 
-      // 2. Which key will it have? A fresh one, or the agent's, proven by its request.
-      const key = item.csr === undefined ? workloadKeys.next() : await agentKey(item.csr);
+      // 2. Which key will it have? A fresh one, made with the certificate, or the agent's, proven by its request.
+      const publicPoint = item.csr && (await provenPublicPoint(item.csr));
 
       // 3. Who signs? The active keyset of one snapshot, if the clock can be believed.
-      const now = parts.clock.now();
-      const { keyset, x509 } = parts.keysets.at(now);
-      trace.keysetId = keyset.id;
-
       // 4. Sign: template, signature, verified if it was made elsewhere; never beyond the CA's own end.
-      const leaf = await x509.sign({ spiffeId, subject, ttlMs, publicPoint: key.publicPoint }, now, signal);
-      trace.serial = leaf.serial;
+      const request = { spiffeId, subject, ttlMs, ...(publicPoint && { publicPoint }) };
+      const { keyset, minted } = await mintWithActive(parts, request, trace, signal);
+      trace.serial = minted.serial;
 
       // 5. Answer with the chain up to, and without, what is in the bundle of an upstream.
       return {
         spiffeId,
-        chain: [leaf.certificate, keyset.caCertificate, ...keyset.intermediates],
-        privateKey: key.privateKey,
-        serial: leaf.serial,
-        notBefore: leaf.notBefore,
-        notAfter: leaf.notAfter,
+        chain: [minted.certificate, keyset.caCertificate, ...keyset.intermediates],
+        privateKey: minted.privateKey,
+        serial: minted.serial,
+        notBefore: minted.notBefore,
+        notAfter: minted.notAfter,
         keysetId: keyset.id,
         outcome,
         hint,
       };
     });
-}
-
-async function agentKey(csr: Uint8Array): Promise<{ publicPoint: Uint8Array; privateKey: Uint8Array }> {
-  return { publicPoint: await provenPublicPoint(csr), privateKey: new Uint8Array() };
 }

@@ -44,5 +44,6 @@ export function memorySigningKey(id: string, type: KeyType, privateKey: KeyObjec
         signal,
       ),
     signSync: (data) => signMessage(hash, data, key),
+    inMemory: privateKey,
   };
 }

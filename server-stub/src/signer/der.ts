@@ -21,10 +21,26 @@ export const TAG = {
 
 /** Tag and length octets of an element with `length` octets of content (less than 2^24). */
 export function header(tag: number, length: number): Buffer {
-  if (length < 0x80) return Buffer.from([tag, length]);
-  if (length < 0x100) return Buffer.from([tag, 0x81, length]);
-  if (length < 0x10000) return Buffer.from([tag, 0x82, length >> 8, length & 0xff]);
-  return Buffer.from([tag, 0x83, length >> 16, (length >> 8) & 0xff, length & 0xff]);
+  const out = Buffer.alloc(headerLength(length));
+  writeHeader(out, 0, tag, length);
+  return out;
+}
+
+/** How long the header of such an element is. */
+export function headerLength(length: number): number {
+  if (length < 0x80) return 2;
+  if (length < 0x100) return 3;
+  return length < 0x10000 ? 4 : 5;
+}
+
+/** Writes a header at `at`; returns where the content begins. */
+export function writeHeader(out: Uint8Array, at: number, tag: number, length: number): number {
+  const size = headerLength(length);
+  out[at] = tag;
+  if (size === 2) out[at + 1] = length;
+  else out[at + 1] = 0x80 | (size - 2);
+  for (let i = 2, left = size - 3; i < size; i++, left--) out[at + i] = (length >> (8 * left)) & 0xff;
+  return at + size;
 }
 
 /** One element. */

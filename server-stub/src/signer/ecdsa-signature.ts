@@ -1,24 +1,28 @@
 import { DerReader, MalformedDer, TAG } from './der.js';
 
+/** Octets of a SEQUENCE and of two INTEGERs but for their content; both curves give less than 128, so every length is one octet. */
+const HEADERS = 6;
+
 /** ECDSA signature r||s (two halves of equal length) as X.509 wants it: SEQUENCE of two minimal, non-negative integers. */
 export function derFromRaw(raw: Uint8Array): Buffer {
+  const der = Buffer.alloc(derLengthOfRaw(raw));
+  writeDerOfRaw(raw, der, 0);
+  return der;
+}
+
+/** Length of `derFromRaw`. */
+export function derLengthOfRaw(raw: Uint8Array): number {
   if (raw.length === 0 || raw.length % 2 !== 0) throw new RangeError('a raw ECDSA signature has two equal halves');
   const half = raw.length / 2;
-  const r = leadingZeros(raw, 0, half);
-  const s = leadingZeros(raw, half, raw.length);
-  const rLength = half - r + pad(raw, r);
-  const sLength = raw.length - s + pad(raw, s);
-  // Both curves give less than 128 octets, so every length is one octet.
-  const der = Buffer.alloc(6 + rLength + sLength);
-  der[0] = TAG.sequence;
-  der[1] = 4 + rLength + sLength;
-  der[2] = TAG.integer;
-  der[3] = rLength;
-  der.set(raw.subarray(r, half), 4 + pad(raw, r));
-  der[4 + rLength] = TAG.integer;
-  der[5 + rLength] = sLength;
-  der.set(raw.subarray(s), 6 + rLength + pad(raw, s));
-  return der;
+  return HEADERS + integerLength(raw, 0, half) + integerLength(raw, half, raw.length);
+}
+
+/** Writes `derFromRaw` at `at`. */
+export function writeDerOfRaw(raw: Uint8Array, out: Uint8Array, at: number): void {
+  const half = raw.length / 2;
+  out[at] = TAG.sequence;
+  out[at + 1] = derLengthOfRaw(raw) - 2;
+  writeInteger(raw, half, raw.length, out, writeInteger(raw, 0, half, out, at + 2));
 }
 
 /** Strict inverse of `derFromRaw`: anything but the one DER form of two integers of at most `half` octets is a MalformedDer. */
@@ -36,8 +40,26 @@ export function rawFromDer(der: Uint8Array, half: number): Buffer {
   return raw;
 }
 
-/** Index of the first octet in [from, to) that counts; the last one always does. */
-function leadingZeros(bytes: Uint8Array, from: number, to: number): number {
+/** Octets of the integer in [from, to), with the zero that keeps it from being negative. */
+function integerLength(bytes: Uint8Array, from: number, to: number): number {
+  const first = firstThatCounts(bytes, from, to);
+  return to - first + pad(bytes, first);
+}
+
+/** Returns where the next element begins. */
+function writeInteger(bytes: Uint8Array, from: number, to: number, out: Uint8Array, at: number): number {
+  const length = integerLength(bytes, from, to);
+  out[at] = TAG.integer;
+  out[at + 1] = length;
+  let place = at + 2;
+  const first = firstThatCounts(bytes, from, to);
+  if (pad(bytes, first) === 1) out[place++] = 0;
+  for (let i = first; i < to; i++) out[place++] = bytes[i] ?? 0;
+  return place;
+}
+
+/** Index of the first octet in [from, to) that is not a needless zero; the last one always counts. */
+function firstThatCounts(bytes: Uint8Array, from: number, to: number): number {
   let at = from;
   while (at < to - 1 && bytes[at] === 0) at++;
   return at;

@@ -1,4 +1,4 @@
-import { header, oid, TAG, tlv } from './der.js';
+import { oid, TAG, tlv } from './der.js';
 import { SERIAL_LENGTH } from './serial-numbers.js';
 import { P256_POINT_LENGTH, P256_SPKI_PREFIX } from './workload-key.js';
 
@@ -37,8 +37,8 @@ export interface LeafValues {
   readonly notAfter: Buffer;
   /** Uncompressed P-256 point. */
   readonly publicPoint: Uint8Array;
-  /** SHA-1 of the point. */
-  readonly subjectKeyId: Uint8Array;
+  /** SHA-1 of the point, one character per octet. */
+  readonly subjectKeyId: string;
   /** Pure ASCII: a parsed SPIFFE ID. */
   readonly uri: string;
 }
@@ -60,7 +60,7 @@ export class LeafTemplate {
     tbs.set(leaf.notBefore, shape.validity);
     tbs.set(leaf.notAfter, shape.validity + leaf.notBefore.length);
     tbs.set(leaf.publicPoint, shape.point);
-    tbs.set(leaf.subjectKeyId, shape.subjectKeyId);
+    tbs.write(leaf.subjectKeyId, shape.subjectKeyId, 'latin1');
     tbs.write(leaf.uri, shape.uri, 'latin1');
     return tbs;
   }
@@ -76,15 +76,6 @@ export class LeafTemplate {
     return shape;
   }
 }
-
-/** The signed certificate. `signature` is as X.509 wants it. */
-export function certificateOf(tbs: Buffer, signatureAlgorithm: Buffer, signature: Uint8Array): Buffer {
-  const bits = header(TAG.bitString, signature.length + 1);
-  const content = tbs.length + signatureAlgorithm.length + bits.length + 1 + signature.length;
-  return Buffer.concat([header(TAG.sequence, content), tbs, signatureAlgorithm, bits, NO_UNUSED_BITS, signature]);
-}
-
-const NO_UNUSED_BITS = Buffer.of(0);
 
 function shapeOf(profile: LeafProfile, uriLength: number, validityLength: number): Shape {
   const { bytes, holes } = wrap(

@@ -25,6 +25,18 @@ export class SignatureMaker {
     return this.#key.signSync?.(data) ?? this.#signElsewhere(data, signal);
   }
 
+  /** Whether the key is in memory, so that `signSync` may be called. */
+  get isSynchronous(): boolean {
+    return this.#key.signSync !== undefined;
+  }
+
+  /** The same without a turn of the event loop. */
+  signSync(data: Uint8Array): Uint8Array {
+    const signature = this.#key.signSync?.(data);
+    if (signature === undefined) throw new TypeError('a key that is elsewhere cannot sign at once');
+    return signature;
+  }
+
   async #signElsewhere(data: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
     const signature = await this.#key.sign(data, signal);
     const key = this.algorithm.ecdsa

@@ -1,14 +1,14 @@
-import { hash } from 'node:crypto';
+import { hash, type KeyObject } from 'node:crypto';
 import type { SpiffeId } from 'spirl-agent/domain/spiffe-id.js';
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
-import type { SigningKey } from '../domain/signing-key.js';
+import type { KeyType, SigningKey } from '../domain/signing-key.js';
 import type { SubjectName } from '../domain/subject-name.js';
 import { encodeName } from './distinguished-name.js';
-import { derFromRaw } from './ecdsa-signature.js';
 import { type IssuerCertificate, parseIssuerCertificate } from './issuer-certificate.js';
-import { certificateOf, LeafTemplate } from './leaf-template.js';
+import { LeafTemplate } from './leaf-template.js';
 import { SerialNumbers } from './serial-numbers.js';
 import { SignatureMaker } from './signature-maker.js';
+import { signedCertificate } from './signed-certificate.js';
 import { ValidityEncoder } from './validity.js';
 
 /** A verifier's clock may be behind ours by this much. */
@@ -35,8 +35,23 @@ export interface SignedLeaf {
   readonly notAfter: number;
 }
 
+/** What another thread needs to sign as this one does. */
+export interface SharedIssuer {
+  /** DER. */
+  readonly caCertificate: Uint8Array;
+  readonly keyType: KeyType;
+  readonly privateKey: KeyObject;
+}
+
+/** A leaf but for its signature. */
+interface Draft extends Omit<SignedLeaf, 'certificate'> {
+  readonly tbs: Buffer;
+}
+
 /** Signs X.509-SVIDs with one CA certificate and its key. Immutable towards its callers; dropped when another keyset signs. */
 export class X509Signer {
+  /** Only where the key is in this process's memory. */
+  readonly shared: SharedIssuer | undefined;
   readonly #issuer: IssuerCertificate;
   readonly #signatures: SignatureMaker;
   readonly #templates = new Map<string, LeafTemplate>();
@@ -50,6 +65,8 @@ export class X509Signer {
       throw new SpirlError('STORE_CORRUPT', `the CA certificate is not one of key ${key.id}`);
     }
     this.#signatures = new SignatureMaker(key);
+    const { inMemory } = key;
+    this.shared = inMemory && { caCertificate, keyType: key.type, privateKey: inMemory };
   }
 
   /**
@@ -57,30 +74,43 @@ export class X509Signer {
    * Throws UNAVAILABLE when the CA has expired, KEY_SERVICE_UNAVAILABLE when its key cannot be used.
    */
   async sign(request: LeafRequest, now: number, signal: AbortSignal): Promise<SignedLeaf> {
+    const draft = this.#draft(request, now);
+    const pending = this.#signatures.sign(draft.tbs, signal);
+    return this.#finished(draft, pending instanceof Promise ? await pending : pending);
+  }
+
+  /** Whether the key is in memory, so that `signSync` may be called. */
+  get isSynchronous(): boolean {
+    return this.#signatures.isSynchronous;
+  }
+
+  /** The same without a turn of the event loop. */
+  signSync(request: LeafRequest, now: number): SignedLeaf {
+    const draft = this.#draft(request, now);
+    return this.#finished(draft, this.#signatures.signSync(draft.tbs));
+  }
+
+  #draft(request: LeafRequest, now: number): Draft {
     // X509-SVID 3.1: a leaf is not the trust domain itself.
     if (request.spiffeId.path === '')
       throw new SpirlError('INVALID_SPIFFE_ID', 'a workload needs a path in its SPIFFE ID');
     const { notBefore, notAfter } = this.#lifetime(request.ttlMs, now);
     const [encodedNotBefore, encodedNotAfter] = this.#validity.encode(notBefore, notAfter);
     const serial = this.#serials.next();
-    const serialText = serial.toString('hex');
     const tbs = this.#template(request.subject).tbs({
       serial,
       notBefore: encodedNotBefore,
       notAfter: encodedNotAfter,
       publicPoint: request.publicPoint,
-      subjectKeyId: hash('sha1', request.publicPoint, 'buffer'),
+      // One character per octet: half the price of a Buffer of its own.
+      subjectKeyId: hash('sha1', request.publicPoint, 'binary'),
       uri: request.spiffeId.toString(),
     });
-    const { algorithm } = this.#signatures;
-    const pending = this.#signatures.sign(tbs, signal);
-    const signature = pending instanceof Promise ? await pending : pending;
-    return {
-      certificate: certificateOf(tbs, algorithm.identifier, algorithm.ecdsa ? derFromRaw(signature) : signature),
-      serial: serialText,
-      notBefore: notBefore * 1000,
-      notAfter: notAfter * 1000,
-    };
+    return { tbs, serial: serial.toString('hex'), notBefore: notBefore * 1000, notAfter: notAfter * 1000 };
+  }
+
+  #finished({ tbs, serial, notBefore, notAfter }: Draft, signature: Uint8Array): SignedLeaf {
+    return { certificate: signedCertificate(tbs, this.#signatures.algorithm, signature), serial, notBefore, notAfter };
   }
 
   /** In whole seconds. */

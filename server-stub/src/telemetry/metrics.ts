@@ -2,7 +2,7 @@ import type { status } from '@grpc/grpc-js';
 import { collectDefaultMetrics, type Counter, type Gauge, type Histogram, type Registry } from 'prom-client';
 import type { KeysetState } from 'spirl-agent/domain/keyset-state.js';
 import { counterOf, gaugeOf, histogramOf, type MetricDefinition } from 'spirl-agent/runtime/metric-set.js';
-import { countRpcs, RPC_LABELS } from 'spirl-agent/runtime/rpc-metrics.js';
+import { countRpcs, RPC_LABELS, type RpcCounts } from 'spirl-agent/runtime/rpc-metrics.js';
 import type { RpcLabels, RpcObserver } from 'spirl-agent/runtime/rpc-observer.js';
 
 /** Every metric of the server, as the reference lists them. */
@@ -19,6 +19,30 @@ export const SERVER_METRICS = {
     labels: ['svid_type', 'status_code'],
     help: 'How long an SVID took.',
     onlyWithLatency: true,
+  },
+  issuanceQueue: {
+    type: 'gauge',
+    name: 'spirl_server_issuance_queue_depth',
+    labels: ['urgency'],
+    help: 'SVIDs that wait to be issued: first ones of workloads (JWT-SVIDs too), and renewals.',
+  },
+  issuanceRefused: {
+    type: 'counter',
+    name: 'spirl_server_issuance_refused_total',
+    labels: ['reason'],
+    help: 'SVIDs that were not issued though nothing was wrong with them: busy (would have waited too long), late (did), agent_limit (one agent asks for too many), gone (the agent gave up).',
+  },
+  mintWorkers: {
+    type: 'gauge',
+    name: 'spirl_server_mint_workers',
+    labels: [],
+    help: 'Threads that mint beside the main one; 0 while that one can keep up, and where a key manager signs.',
+  },
+  mintWorkerFailures: {
+    type: 'counter',
+    name: 'spirl_server_mint_worker_failures_total',
+    labels: [],
+    help: 'Mint workers that died or hung. The main thread minted what they had in hand; no SVID was lost.',
   },
   agents: {
     type: 'gauge',
@@ -153,6 +177,7 @@ export interface KeyManagerLevel {
 /** What the gauges show, looked up at each scrape. */
 export interface ServerLevels {
   connectedAgents(): number;
+  issuance(): { readonly first: number; readonly renewal: number; readonly workers: number };
   keyManagers(): readonly KeyManagerLevel[];
   /** `expiresAt` in milliseconds since the epoch. */
   keysets(): readonly { readonly id: string; readonly state: KeysetState; readonly expiresAt: number }[];
@@ -165,12 +190,14 @@ export class ServerMetrics implements RpcObserver {
   readonly #registry: Registry;
   readonly #mints: Counter;
   readonly #mintSeconds: Histogram | undefined;
+  readonly #issuanceRefused: Counter;
+  readonly #mintWorkerFailures: Counter;
   readonly #keysetOperations: Counter;
   readonly #keyManagerCalls: Counter;
   readonly #keyManagerSeconds: Histogram | undefined;
   readonly #keyManagerThrottled: Counter;
   readonly #keyManagerWrong: Counter;
-  readonly #rpcs: RpcObserver;
+  readonly #rpcs: RpcCounts;
   readonly #readings: (() => void)[] = [];
 
   constructor(registry: Registry, { version, trustDomain, deployment, latency }: ServerMetricsSettings) {
@@ -182,6 +209,8 @@ export class ServerMetrics implements RpcObserver {
     });
     this.#mints = counterOf(SERVER_METRICS.mints, registry);
     this.#mintSeconds = latency ? histogramOf(SERVER_METRICS.mintSeconds, registry) : undefined;
+    this.#issuanceRefused = counterOf(SERVER_METRICS.issuanceRefused, registry);
+    this.#mintWorkerFailures = counterOf(SERVER_METRICS.mintWorkerFailures, registry);
     this.#keysetOperations = counterOf(SERVER_METRICS.keysetOperations, registry);
     this.#keyManagerCalls = counterOf(SERVER_METRICS.keyManagerCalls, registry);
     this.#keyManagerSeconds = latency ? histogramOf(SERVER_METRICS.keyManagerSeconds, registry) : undefined;
@@ -197,6 +226,8 @@ export class ServerMetrics implements RpcObserver {
     gaugeOf(SERVER_METRICS.info, registry).set({ spirl_app_version: version }, 1);
     // A series that begins with its first event hides that event from rate().
     for (const svid_type of ['x509', 'jwt']) this.#mints.inc({ svid_type, status_code: 'OK' }, 0);
+    for (const reason of ['busy', 'late', 'agent_limit', 'gone']) this.#issuanceRefused.inc({ reason }, 0);
+    this.#mintWorkerFailures.inc(0);
   }
 
   /** From now on the gauges show these levels. To be called once. */
@@ -204,8 +235,15 @@ export class ServerMetrics implements RpcObserver {
     const agents = gaugeOf(SERVER_METRICS.agents, this.#registry);
     const keysets = gaugeOf(SERVER_METRICS.keysets, this.#registry);
     const expiry = gaugeOf(SERVER_METRICS.keysetExpiry, this.#registry);
+    const queue = gaugeOf(SERVER_METRICS.issuanceQueue, this.#registry);
+    const workers = gaugeOf(SERVER_METRICS.mintWorkers, this.#registry);
     this.#readings.push(
       () => agents.set(levels.connectedAgents()),
+      () => {
+        const issuance = levels.issuance();
+        for (const urgency of ['first', 'renewal'] as const) queue.set({ urgency }, issuance[urgency]);
+        workers.set(issuance.workers);
+      },
       () => showKeysets(levels.keysets(), keysets, expiry),
     );
     this.#watchKeyManagers(() => levels.keyManagers());
@@ -214,6 +252,12 @@ export class ServerMetrics implements RpcObserver {
   minted(svid_type: 'x509' | 'jwt', code: string, seconds: number): void {
     this.#mints.inc({ svid_type, status_code: code });
     this.#mintSeconds?.observe({ svid_type, status_code: code }, seconds);
+  }
+  issuanceRefused(reason: string): void {
+    this.#issuanceRefused.inc({ reason });
+  }
+  mintWorkerFailed(): void {
+    this.#mintWorkerFailures.inc();
   }
   keysetChanged({ operation, outcome }: { readonly operation: string; readonly outcome: string }): void {
     this.#keysetOperations.inc({ operation: operation.toLowerCase(), outcome: outcome.toLowerCase() });
@@ -259,6 +303,7 @@ export class ServerMetrics implements RpcObserver {
   /** What a scrape gets. */
   async page(): Promise<{ contentType: string; body: string }> {
     for (const read of this.#readings) read();
+    this.#rpcs.flush();
     return { contentType: this.#registry.contentType, body: await this.#registry.metrics() };
   }
 }

@@ -1,7 +1,5 @@
 import test from 'ava';
-import { IssuanceQueue } from '../../../server-stub/src/api/agent-issuance-queue.js';
 import { TurnsByAgent } from '../../../server-stub/src/api/turns-by-agent.js';
-import { flush } from '../../fakes/fake-clock.js';
 
 test('agents have their turns, each with its oldest job', (t) => {
   const turns = new TurnsByAgent<string>();
@@ -11,19 +9,26 @@ test('agents have their turns, each with its oldest job', (t) => {
   t.is(turns.size, 0);
 });
 
-test('an agent with a thousand waiting workloads does not keep another agent waiting', async (t) => {
-  const queue = new IssuanceQueue({ concurrency: 1, waiting: 5000, perAgent: 2000, perTurn: 1000 });
-  const gates: (() => void)[] = [];
-  const started: string[] = [];
-  const job = (name: string) => () => {
-    started.push(name);
-    return new Promise<void>((resolve) => gates.push(resolve));
-  };
-  const all = Array.from({ length: 1000 }, (_, n) => queue.run('a', 'first', job(`a${n}`)));
-  all.push(queue.run('b', 'first', job('b')));
-  for (let ended = 0; ended < 3; ended++) {
-    gates[ended]?.();
-    await flush();
-  }
-  t.deepEqual(started, ['a0', 'a1', 'b', 'a2']);
+test('how many go before a new job is a matter of rounds, not of what other agents have', (t) => {
+  const turns = new TurnsByAgent<string>();
+  t.is(turns.ahead('a'), 0);
+  for (const job of ['a1', 'a2', 'a3', 'b1']) turns.push(job.charAt(0), job);
+  t.is(turns.ahead('c'), 2);
+  t.is(turns.ahead('b'), 4);
+  t.is(turns.ahead('a'), 4);
+});
+
+test('jobs that are taken out leave their turns to the others', (t) => {
+  const turns = new TurnsByAgent<string>();
+  for (const job of ['a1', 'a2', 'b1', 'c1']) turns.push(job.charAt(0), job);
+  t.deepEqual(
+    turns.remove((job) => job.endsWith('1'), 'a'),
+    ['a1'],
+  );
+  t.deepEqual(
+    turns.remove((job) => job === 'b1'),
+    ['b1'],
+  );
+  t.is(turns.size, 2);
+  t.deepEqual([turns.shift(), turns.shift(), turns.shift()], ['a2', 'c1', undefined]);
 });

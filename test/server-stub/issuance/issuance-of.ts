@@ -1,6 +1,7 @@
 import { FakeClock } from '../../fakes/fake-clock.js';
 import { TrustDomain } from '../../../src/domain/trust-domain.js';
 import { SpirlError } from '../../../src/runtime/errors.js';
+import { silentLogger } from '../../../src/runtime/logger.js';
 import type { AgentSession } from '../../../server-stub/src/domain/agent-session.js';
 import type { Keyset, SigningState } from '../../../server-stub/src/domain/keyset.js';
 import type { SigningKey } from '../../../server-stub/src/domain/signing-key.js';
@@ -9,6 +10,7 @@ import { createIssueJwtSvid } from '../../../server-stub/src/issuance/issue-jwt-
 import { createIssueX509Svid } from '../../../server-stub/src/issuance/issue-x509-svid.js';
 import type { MintEvent } from '../../../server-stub/src/issuance/mint-record.js';
 import { createResolveIdentity } from '../../../server-stub/src/issuance/resolve-identity.js';
+import { MintWorkers } from '../../../server-stub/src/signer/mint-workers.js';
 import { compilePolicy } from '../../../server-stub/src/policy/compile-policy.js';
 import { createSelfSigned } from '../../../server-stub/src/upstream-authority/self-signed.js';
 import { linux } from '../policy/policy-of.js';
@@ -52,6 +54,10 @@ export function issuanceOver(source: { value: SigningState }, spec?: unknown, cl
     keysets: new ActiveKeysets(source),
     trustDomain,
     clock,
+    minter: new MintWorkers({
+      ...{ clock, logger: silentLogger, workers: 1, crowd: () => 0 },
+      metrics: { mintWorkerFailed: () => {} },
+    }),
     policies: {
       policyOf: (clusterId: string) => {
         if (clusterId !== session.clusterId) throw new SpirlError('NOT_FOUND', 'no such cluster');

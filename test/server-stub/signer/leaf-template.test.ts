@@ -51,7 +51,7 @@ function byTemplate(leaf: Leaf, publicPoint: Uint8Array, template = templateOf(l
     notBefore: encodeTime(leaf.notBefore),
     notAfter: encodeTime(leaf.notAfter),
     publicPoint,
-    subjectKeyId: hash('sha1', publicPoint, 'buffer'),
+    subjectKeyId: hash('sha1', publicPoint, 'binary'),
     uri: leaf.uri,
   });
 }

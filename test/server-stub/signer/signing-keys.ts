@@ -1,4 +1,5 @@
 import { createHash, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
+import { memorySigningKey } from '../../../server-stub/src/key-manager/memory-key.js';
 import type { KeyType, SigningKey } from '../../../server-stub/src/domain/signing-key.js';
 
 const HASH = { 'EC-P256': 'sha256', 'EC-P384': 'sha384', 'RSA-2048': 'sha256' } as const;
@@ -18,6 +19,11 @@ export function localKey(
     sign(HASH[type], data, { key: privateKey, dsaEncoding: 'ieee-p1363' });
   const publicKeySpki = publicKey.export({ format: 'der', type: 'spki' });
   return { id, type, publicKeySpki, signSync, sign: (data) => Promise.resolve(signSync(data)) };
+}
+
+/** A key in memory as the sealed key manager has it: one that threads can share. */
+export function sharedKey(type: KeyType = 'EC-P256'): SigningKey {
+  return memorySigningKey(`key-${type}`, type, pairOf(type).privateKey);
 }
 
 /** The same key as one behind a service: no synchronous door. `spoil` changes what the service answers. */

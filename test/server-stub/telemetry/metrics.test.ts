@@ -45,7 +45,15 @@ test('the ring is shown as it is at each scrape', async (t) => {
     { keyManager: 'awsKMS', ...level, circuit: 'open' as const },
     { keyManager: 'awsKMS', ...level, circuit: 'closed' as const },
   ];
-  metrics.watch({ connectedAgents: () => 3, keyManagers: () => levels, keysets: () => keysets });
+  const issuance = () => ({ first: 7, renewal: 2, workers: 1 });
+  metrics.watch({ connectedAgents: () => 3, issuance, keyManagers: () => levels, keysets: () => keysets });
+  t.deepEqual(await lines(metrics, SERVER_METRICS.issuanceQueue.name), [
+    `${SERVER_METRICS.issuanceQueue.name}{urgency="first",${COMMON}} 7`,
+    `${SERVER_METRICS.issuanceQueue.name}{urgency="renewal",${COMMON}} 2`,
+  ]);
+  t.deepEqual(await lines(metrics, SERVER_METRICS.mintWorkers.name), [
+    `${SERVER_METRICS.mintWorkers.name}{${COMMON}} 1`,
+  ]);
   t.deepEqual(await lines(metrics, SERVER_METRICS.keysetExpiry.name), [
     `${SERVER_METRICS.keysetExpiry.name}{keyset_id="ks_aaaaaaaaaa",state="ACTIVE",${COMMON}} 5`,
   ]);
