@@ -7,6 +7,7 @@ import { systemClock } from '../../src/runtime/clock.js';
 import { loadService } from '../../src/runtime/load-proto.js';
 import { silentLogger } from '../../src/runtime/logger.js';
 import { serveCommands } from '../rig/commands.js';
+import { mintLoop, type Minted } from './mint-loop.js';
 
 // A load generator that is an agent towards the server: the agent's own session, then prepared requests as bytes.
 
@@ -98,29 +99,14 @@ const commands = {
     client = connection.agentApi;
   },
   /** Mints in a closed loop; SVIDs, seconds and the median latency of a call in milliseconds. */
-  mint: async (
-    kind: 'x509' | 'jwt',
-    batch: number,
-    inFlight: number,
-    ms: number,
-  ): Promise<{ svids: number; seconds: number; p50: number }> => {
+  mint: (kind: 'x509' | 'jwt', batch: number, inFlight: number, ms: number): Promise<Minted> => {
     const { path } = methodOf(kind);
     const requests = Array.from({ length: 16 }, () => requestOf(kind, batch));
-    const times: number[] = [];
-    let calls = 0;
-    const startedAt = performance.now();
-    const caller = async (): Promise<void> => {
-      while (performance.now() - startedAt < ms) {
-        const begun = performance.now();
-        const answer = await call(path, requests[calls % requests.length] as Buffer);
-        times.push(performance.now() - begun);
-        if (calls++ % 100 === 0) checkAnswer(kind, batch, answer);
-      }
+    const mintBatch = async (count: number): Promise<void> => {
+      const answer = await call(path, requests[count % requests.length] as Buffer);
+      if (count % 100 === 0) checkAnswer(kind, batch, answer);
     };
-    await Promise.all(Array.from({ length: inFlight }, caller));
-    times.sort((a, b) => a - b);
-    const seconds = (performance.now() - startedAt) / 1000;
-    return { svids: calls * batch, seconds, p50: times[times.length >> 1] ?? NaN };
+    return mintLoop(mintBatch, { batch, inFlight, ms });
   },
 };
 

@@ -7,27 +7,44 @@ import { firstMessage } from '../load/raw-grpc.js';
 import { X509_PATH } from '../load/requests.js';
 import { Program, projectRoot, untilReady } from '../rig/program.js';
 import type { Agent } from '../rig/trust-domain.js';
+import type { SpireMintingOptions } from './spire-minting.js';
 
 const run = promisify(execFile);
 const TRUST_DOMAIN = 'anchor.test';
-const AGENT_ID = `spiffe://${TRUST_DOMAIN}/agent`;
+/** What the entries of SPIRE's agents hang on: one entry for this user, one for each of many users, or those that a client mints for. */
+export type Kind = 'single' | 'many' | 'minting';
+
+const parentOf = (kind: Kind): string => `spiffe://${TRUST_DOMAIN}/${kind}-agent`;
+/** The server takes new entries and new agents in every 5 s. */
+const TAKEN_IN_MS = 6_000;
+/** One more than its own default, for as many entries and the agent's own. */
+const SVID_CACHE = 1_100;
+const MINTING_ENTRIES = 100;
 
 /** Where `build-spire.sh` puts the programs. */
 export const SPIRE_FOLDER = join(projectRoot, '.ci/parts/spire');
 
-/** SPIRE's server with one entry for this user, and agents; every setting as in the reference measurement. */
+/** An agent that has its join token and was taken in by the server, but not executed. */
+export interface PreparedSpireAgent {
+  readonly socket: string;
+  readonly launch: () => Agent;
+}
+
+/** SPIRE's server, its entries and agents; every setting as in the reference measurement. */
 export class Spire {
   readonly dir: string;
   readonly server: Program;
   readonly #agents: Agent[] = [];
   #count = 0;
+  #mintingEntries: readonly string[] = [];
 
   private constructor(dir: string, server: Program) {
     this.dir = dir;
     this.server = server;
   }
 
-  static async start(port: number): Promise<Spire> {
+  /** `users` are the uids of the many users. */
+  static async start(port: number, users: readonly number[]): Promise<Spire> {
     if (!existsSync(join(SPIRE_FOLDER, 'bin/spire-agent'))) throw new Error(`SPIRE is not built in ${SPIRE_FOLDER}`);
     const dir = mkdtempSync(join(tmpdir(), 'spire-bench-'));
     chmodSync(dir, 0o711);
@@ -35,19 +52,50 @@ export class Spire {
     const command = [join(SPIRE_FOLDER, 'bin/spire-server'), 'run', '-config', join(dir, 'server.conf')];
     const spire = new Spire(dir, new Program('spire-server', command, join(dir, 'server.log')));
     await untilReady(spire.server, () => spire.#admin('healthcheck'));
-    const entry = ['-parentID', AGENT_ID, '-spiffeID', `spiffe://${TRUST_DOMAIN}/workload`];
-    await spire.#admin('entry', 'create', ...entry, '-selector', `unix:uid:${String(process.getuid?.())}`);
-    // The server takes new entries in every 5 s.
-    await new Promise((resolve) => setTimeout(resolve, 6_000));
+    await spire.#createEntries('single', [process.getuid?.() ?? 0]);
+    await spire.#createEntries('many', users);
+    spire.#mintingEntries = await spire.#createEntries(
+      'minting',
+      Array.from({ length: MINTING_ENTRIES }, (_, i) => 100_000 + i),
+    );
     return spire;
   }
 
+  /** One entry per uid; their ids. */
+  async #createEntries(kind: Kind, uids: readonly number[]): Promise<readonly string[]> {
+    const entries = uids.map((uid) => ({
+      selectors: [{ type: 'unix', value: `uid:${uid}` }],
+      spiffe_id: `spiffe://${TRUST_DOMAIN}/${kind}/uid/${uid}`,
+      parent_id: parentOf(kind),
+    }));
+    const file = join(this.dir, `${kind}-entries.json`);
+    writeFileSync(file, JSON.stringify({ entries }));
+    const answer = await this.#admin('entry', 'create', '-output', 'json', '-data', file);
+    const { results } = JSON.parse(answer) as { results: { status: { code: number }; entry: { id: string } }[] };
+    if (results.some(({ status }) => status.code !== 0)) throw new Error('SPIRE did not create all entries');
+    return results.map(({ entry }) => entry.id);
+  }
+
+  /** What a client needs that mints as an agent. */
+  async mintingAccess(port: number): Promise<SpireMintingOptions> {
+    const bundlePem = await this.#admin('bundle', 'show');
+    const joinToken = await this.#joinToken('minting');
+    return { address: `127.0.0.1:${port}`, bundlePem, joinToken, entryIds: this.#mintingEntries };
+  }
+
+  async #joinToken(kind: Kind): Promise<string> {
+    const printed = await this.#admin('token', 'generate', '-spiffeID', parentOf(kind), '-ttl', '3600');
+    return /Token: (\S+)/.exec(printed)?.[1] ?? '';
+  }
+
+  /** Waits until the server knows what has been created so far; that is not what is measured. */
+  async takenIn(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, TAKEN_IN_MS));
+  }
+
   async #admin(...args: string[]): Promise<string> {
-    const { stdout } = await run(join(SPIRE_FOLDER, 'bin/spire-server'), [
-      ...args,
-      '-socketPath',
-      join(this.dir, 'server.sock'),
-    ]);
+    const command = [...args, '-socketPath', join(this.dir, 'server.sock')];
+    const { stdout } = await run(join(SPIRE_FOLDER, 'bin/spire-server'), command, { maxBuffer: 64 * 1024 * 1024 });
     return stdout;
   }
 
@@ -64,22 +112,25 @@ export class Spire {
   }
 
   /** A join token is made before the clock of `launch` starts. */
-  async prepareAgent(port: number): Promise<() => Agent> {
-    const name = `agent-${++this.#count}`;
-    const token = /Token: (\S+)/.exec(await this.#admin('token', 'generate', '-spiffeID', AGENT_ID))?.[1] ?? '';
+  async prepareAgent(port: number, kind: Kind): Promise<PreparedSpireAgent> {
+    const name = `spire-agent-${++this.#count}`;
+    const token = await this.#joinToken(kind);
     const socket = join(this.dir, `${name}.sock`);
     writeFileSync(join(this.dir, `${name}.conf`), agentConfig(this.dir, name, port));
     const config = ['-config', join(this.dir, `${name}.conf`), '-joinToken', token];
-    return () => {
+    const launch = (): Agent => {
       const command = [join(SPIRE_FOLDER, 'bin/spire-agent'), 'run', ...config];
       const agent = { program: new Program(name, command, join(this.dir, `${name}.log`)), socket };
       this.#agents.push(agent);
       return agent;
     };
+    return { socket, launch };
   }
 
   async startAgent(port: number): Promise<Agent> {
-    const agent = (await this.prepareAgent(port))();
+    const { launch } = await this.prepareAgent(port, 'single');
+    await this.takenIn();
+    const agent = launch();
     await untilReady(agent.program, () => firstMessage(agent.socket, X509_PATH, Buffer.alloc(0)));
     return agent;
   }
@@ -125,6 +176,7 @@ function agentConfig(dir: string, name: string, port: number): string {
   socket_path = "${dir}/${name}.sock"
   trust_domain = "${TRUST_DOMAIN}"
   insecure_bootstrap = true
+  x509_svid_cache_max_size = ${SVID_CACHE}
 }
 plugins {
   NodeAttestor "join_token" { plugin_data {} }

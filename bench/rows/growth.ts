@@ -7,7 +7,7 @@ import { TrustDomain } from '../rig/trust-domain.js';
 import { inRounds } from '../rounds.js';
 import { spreadOf, type Effort, type Figure, type Row } from '../row.js';
 import { sampleFetches } from './fetch.js';
-import { sampleMints } from './mint-over-wire.js';
+import { minterOf, sampleMints } from './mint-over-wire.js';
 import { bundleUpdates, samplePush, type PushSample } from './push.js';
 import { closeStage, openStage, sampleWave, WITHOUT_GATE } from './wave.js';
 
@@ -38,7 +38,7 @@ async function minting(domain: TrustDomain, effort: Effort): Promise<Figure> {
   const counts = sizes(2);
   const cases = counts.map((inFlight) => [
     `${inFlight} calls in flight`,
-    (ms: number) => sampleMints(load, domain.server.pid, { kind: 'x509', batch, inFlight }, ms),
+    (ms: number) => sampleMints(minterOf(load), domain.server.pid, { kind: 'x509', batch, inFlight }, ms),
   ]);
   const samples = await inRounds(Object.fromEntries(cases) as Record<string, Sampler<{ perServerCpu: number }>>, {
     ...effort,

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { sign, generateKeyPairSync } from 'node:crypto';
 import type { MintingAgent } from '../load/minting-agent.js';
+import type { Minted } from '../load/mint-loop.js';
 import { LoadProcess } from '../rig/load-process.js';
 import { TrustDomain } from '../rig/trust-domain.js';
 import { cpuSeconds } from '../rig/usage.js';
@@ -30,9 +31,19 @@ const CASES = [
 
 type CaseName = (typeof CASES)[number]['name'] | 'anchor';
 
+/** A process that mints in a closed loop. */
+export interface Minter {
+  readonly pid: number;
+  mint(kind: 'x509' | 'jwt', batch: number, inFlight: number, ms: number): Promise<Minted>;
+}
+
+export function minterOf(load: LoadProcess<MintingAgent>): Minter {
+  return { pid: load.pid, mint: (...args) => load.do('mint', ...args) };
+}
+
 /** One sample of a closed loop of mints. */
 export async function sampleMints(
-  load: LoadProcess<MintingAgent>,
+  load: Minter,
   serverPid: number,
   {
     kind,
@@ -42,7 +53,7 @@ export async function sampleMints(
   ms: number,
 ): Promise<MintSample> {
   const before = { server: cpuSeconds(serverPid), load: cpuSeconds(load.pid) };
-  const { svids, seconds, p50 } = await load.do('mint', kind, batch, inFlight, ms);
+  const { svids, seconds, p50 } = await load.mint(kind, batch, inFlight, ms);
   const server = cpuSeconds(serverPid) - before.server;
   const both = server + cpuSeconds(load.pid) - before.load;
   return { perServerCpu: svids / server, perCpuOfBoth: svids / both, perSecond: svids / seconds, p50 };
@@ -71,7 +82,7 @@ async function measure(effort: Effort): Promise<readonly Figure[]> {
   try {
     await load.do('login', { ...domain.agentAccess(), stateDir: join(domain.dir, 'load') });
     const cases = Object.fromEntries([
-      ...CASES.map((one) => [one.name, (ms: number) => sampleMints(load, domain.server.pid, one, ms)]),
+      ...CASES.map((one) => [one.name, (ms: number) => sampleMints(minterOf(load), domain.server.pid, one, ms)]),
       ['anchor', (ms: number) => Promise.resolve(sampleSigning(Math.min(500, ms)))],
     ]) as Record<CaseName, (ms: number) => Promise<MintSample>>;
     const samples = await inRounds(cases, { ...effort, sampleMs: effort.sampleMs * 3 });

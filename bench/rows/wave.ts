@@ -7,7 +7,7 @@ import { eventLoopP99Ms } from '../rig/scrape.js';
 import { TrustDomain, type Agent } from '../rig/trust-domain.js';
 import { cpuSeconds, memoryKib } from '../rig/usage.js';
 import { spreadOf, type Effort, type Figure, type Row } from '../row.js';
-import { sampleMints } from './mint-over-wire.js';
+import { minterOf, sampleMints } from './mint-over-wire.js';
 
 /** A wave of taint renewals over all SVIDs of one agent. */
 export interface WaveSample {
@@ -161,7 +161,7 @@ async function atTheKnee(domain: TrustDomain, effort: Effort): Promise<readonly 
     effort.progress(`wave ${round} without a gate`);
     waves.push(await sampleWave(stage, 120_000));
     const kind = { kind: 'x509', batch: BATCH } as const;
-    mints.push((await sampleMints(minting, domain.server.pid, kind, effort.sampleMs * 2)).perServerCpu);
+    mints.push((await sampleMints(minterOf(minting), domain.server.pid, kind, effort.sampleMs * 2)).perServerCpu);
   }
   await closeStage(stage);
   await minting.stop();
