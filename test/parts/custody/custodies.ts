@@ -23,8 +23,13 @@ const BRIDGE = join(projectRoot, 'deploy/examples/key-manager-webhook-pkcs11/bri
 const HSM = 'https://my-managed-hsm.managedhsm.azure.net';
 const VAULT = 'https://my-vault.vault.azure.net';
 
+/** A custody's service; `scalars`: of the private keys in its token, where a test can read the token's files. */
+export interface CustodyProvided extends Spoilable {
+  readonly scalars?: () => readonly Buffer[];
+}
+
 /** Starts the real service of a custody. */
-export type StartCustody = (lab: Lab, cleanup: Cleanup) => Promise<Spoilable>;
+export type StartCustody = (lab: Lab, cleanup: Cleanup) => Promise<CustodyProvided>;
 
 const nothing = { down: () => Promise.resolve(), up: () => Promise.resolve() };
 
@@ -72,7 +77,7 @@ async function azureKeyVault(lab: Lab, cleanup: Cleanup): Promise<Spoilable> {
   return { ...{ env, down, up, spoil }, settings: {}, extension: { azureKeyVault: { vaultURL: `${VAULT}/` } } };
 }
 
-async function pkcs11({ secrets }: Lab, cleanup: Cleanup): Promise<Spoilable> {
+async function pkcs11({ secrets }: Lab, cleanup: Cleanup): Promise<CustodyProvided> {
   const folder = await cleanup.folder();
   const token = new SoftToken(folder, secrets.make('the PIN of the token'));
   const { module: modulePath, label: tokenLabel, pinPath } = token;
@@ -80,13 +85,14 @@ async function pkcs11({ secrets }: Lab, cleanup: Cleanup): Promise<Spoilable> {
     settings: { extensions: { modules: [modulePath], secretDirectories: [folder] } },
     env: token.env,
     extension: { pkcs11: { modulePath, tokenLabel, pinPath } },
+    scalars: () => token.scalars(),
     down: () => token.remove(),
     up: () => token.insert(),
   };
 }
 
 /** The reference bridge over SoftHSM; its process ends and comes back at the same port. A proxy stands before it. */
-async function webhook({ secrets }: Lab, cleanup: Cleanup): Promise<Spoilable> {
+async function webhook({ secrets }: Lab, cleanup: Cleanup): Promise<CustodyProvided> {
   const folder = await cleanup.folder();
   const file = async (name: string, text: string): Promise<string> => {
     await writeFile(join(folder, name), text, { mode: 0o600 });
@@ -128,7 +134,7 @@ async function webhook({ secrets }: Lab, cleanup: Cleanup): Promise<Spoilable> {
     env: {},
     extension: { webhook: { webhookURL: proxy.url, caCertPath, bearerTokenPath, timeout: '5s' } },
     ...spoiling(proxy, WEB_THROTTLES),
-    ...{ up, down },
+    ...{ up, down, scalars: () => token.scalars() },
   };
 }
 

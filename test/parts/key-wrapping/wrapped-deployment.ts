@@ -12,6 +12,7 @@ const LIMIT_MS = 40_000;
 
 /** A program under way, with what it printed. */
 export interface Program {
+  readonly pid: number;
   readonly output: () => string;
   /** Resolves when `text` has been printed; throws when the program ends before, or after 40 s. */
   readonly says: (text: string) => Promise<void>;
@@ -128,6 +129,7 @@ function programOf(child: ChildProcess): Program {
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text: Buffer) => (printed += text.toString()));
   const ended = once(child, 'close').then(([code]) => code as number | null);
   return {
+    pid: child.pid ?? -1,
     output: () => printed,
     ended,
     says: async (text) => {
