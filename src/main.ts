@@ -13,7 +13,9 @@ const random = (): number => randomBytes(6).readUIntBE(0, 6) / 2 ** 48;
 
 async function run(file: string): Promise<0 | 1> {
   const config = parseAgentConfig(readConfigFile(file), {}, file);
-  const logger = createPinoLogger('agent', config.log, systemClock, fileDescriptorDestination(1));
+  const out = fileDescriptorDestination(1);
+  process.once('exit', () => out.flush());
+  const logger = createPinoLogger('agent', config.log, systemClock, out);
   try {
     logger.info('Starting agent', { version, node: process.version });
     await runAgent(config, { clock: systemClock, logger, random, version }, stopSignal(process));

@@ -11,11 +11,16 @@ const version = packageVersion(new URL('../../../package.json', import.meta.url)
 async function run(file: string): Promise<0 | 1> {
   const config = parseServerConfig(readConfigFile(file), {}, file, sectionTypesOf);
   const out = fileDescriptorDestination(1);
+  process.once('exit', () => out.flush());
   const logger = createPinoLogger('server', config.log, systemClock, out);
   const ownUid = process.getuid?.() ?? 0;
   try {
     logger.info('Starting server', { version, node: process.version });
-    const writeAudit = (line: string): void => out.write(line);
+    const writeAudit = (line: string): void => {
+      out.write(line);
+      // Written before what it tells of goes on.
+      out.flush();
+    };
     const environment = (name: string): string | undefined => process.env[name];
     const parts = { clock: systemClock, logger, version, ownUid, writeAudit, environment };
     await runServer(config, parts, stopSignal(process), (serving) => process.send?.(serving));

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { readFileSync, statSync } from 'node:fs';
+import { fileStamp } from '../runtime/file-facts.js';
 import type { Logger } from '../runtime/logger.js';
 import type { AccountNames } from './linux-attestor.js';
 
@@ -21,7 +22,7 @@ export function createAccountNames(files: AccountFiles, logger: Logger): Account
 function idFile(path: string, logger: Logger): () => ReadonlyMap<number, string> {
   let cached: { readonly stamp: string; readonly names: ReadonlyMap<number, string> } | undefined;
   return () => {
-    const stamp = stampOf(path);
+    const stamp = fileStamp(path);
     if (cached?.stamp === stamp) return cached.names;
     let read: NamesById = { names: new Map(), refused: 0 };
     try {
@@ -35,16 +36,6 @@ function idFile(path: string, logger: Logger): () => ReadonlyMap<number, string>
     cached = { stamp, names: read.names };
     return read.names;
   };
-}
-
-/** Changes when the file does; a file that cannot be looked at has a stamp too. */
-function stampOf(path: string): string {
-  try {
-    const { mtimeNs, ctimeNs, size, ino } = statSync(path, { bigint: true });
-    return `${mtimeNs}:${ctimeNs}:${size}:${ino}`;
-  } catch (error) {
-    return String((error as NodeJS.ErrnoException).code);
-  }
 }
 
 interface NamesById {

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
-import koffi from 'koffi';
 import { SpirlError } from './errors.js';
+import { errno, libc } from './libc.js';
 
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
@@ -14,31 +14,6 @@ export interface SocketPeer {
   readonly pid: number;
   readonly uid: number;
   readonly gid: number;
-}
-
-type Getsockopt = (fd: number, level: number, name: number, value: Buffer, length: Uint32Array) => number;
-type Poll = (fds: Buffer, count: number, timeoutMs: number) => number;
-type Flock = (fd: number, operation: number) => number;
-
-interface Native {
-  readonly getsockopt: Getsockopt;
-  readonly poll: Poll;
-  readonly flock: Flock;
-}
-
-let native: Native | undefined;
-
-/** The C functions, looked up at first use so that importing this module has no side effect. */
-function libc(): Native {
-  if (native === undefined) {
-    const self = koffi.load(null);
-    native = {
-      getsockopt: self.func('int getsockopt(int, int, int, void *, uint32_t *)') as unknown as Getsockopt,
-      poll: self.func('int poll(void *, unsigned long, int)') as unknown as Poll,
-      flock: self.func('int flock(int, int)') as unknown as Flock,
-    };
-  }
-  return native;
 }
 
 /** The descriptor of a connected socket. Node keeps it in an undocumented but stable place (18 to 24). */
@@ -68,12 +43,12 @@ export function peerGroups(socket: Socket): readonly number[] | undefined {
   const fd = descriptorOf(socket);
   const length = Uint32Array.of(groupIds.length);
   let failed = libc().getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groupIds, length) !== 0;
-  if (failed && koffi.errno() === ERANGE) {
+  if (failed && errno() === ERANGE) {
     groupIds = Buffer.alloc(length[0] ?? 0);
     failed = libc().getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groupIds, length) !== 0;
   }
   if (!failed) return Array.from({ length: (length[0] ?? 0) / 4 }, (_, index) => groupIds.readUInt32LE(index * 4));
-  if (koffi.errno() === ENOPROTOOPT) return undefined;
+  if (errno() === ENOPROTOOPT) return undefined;
   throw new SpirlError('NOT_AUTHORIZED', 'caller cannot be identified');
 }
 
@@ -83,7 +58,7 @@ export function peerPidfd(socket: Socket): number | undefined {
   if (libc().getsockopt(descriptorOf(socket), SOL_SOCKET, SO_PEERPIDFD, value, Uint32Array.of(4)) === 0) {
     return value.readInt32LE(0);
   }
-  if (koffi.errno() === ENOPROTOOPT) return undefined;
+  if (errno() === ENOPROTOOPT) return undefined;
   throw new SpirlError('NOT_AUTHORIZED', 'caller has gone');
 }
 
@@ -102,12 +77,4 @@ export function isRunning(pidfd: number): boolean {
     if (ready >= 0) return ready === 0;
   }
   return false;
-}
-
-/** LOCK_EX | LOCK_NB */
-const LOCK_EXCLUSIVE_NOW = 6;
-
-/** flock: locks an open file for this descriptor until it is closed or the process ends. False: another descriptor has it. */
-export function tryLock(fd: number): boolean {
-  return libc().flock(fd, LOCK_EXCLUSIVE_NOW) === 0;
 }

@@ -18,16 +18,54 @@ export interface RpcMetrics {
 }
 
 /** Counts calls as servers in Go count theirs. */
-export function countRpcs({ started, handled, received, sent, seconds }: RpcMetrics): RpcObserver {
+export interface RpcCounts extends RpcObserver {
+  /** Puts what was counted into the metrics; to be called before they are read. */
+  flush(): void;
+}
+
+/** Events of one method since the last flush. */
+interface Tally {
+  readonly started: number;
+  readonly received: number;
+  readonly sent: number;
+  readonly handled: Map<status, number>;
+}
+
+/** Adds up in plain numbers: finding a series by its labels, four times a call, would cost more than a call's own work. */
+export function countRpcs(metrics: RpcMetrics): RpcCounts {
+  const tallies = new Map<RpcLabels, { -readonly [field in keyof Tally]: Tally[field] }>();
+  const tally = (rpc: RpcLabels) => {
+    let found = tallies.get(rpc);
+    if (found === undefined) {
+      found = { started: 0, received: 0, sent: 0, handled: new Map() };
+      tallies.set(rpc, found);
+    }
+    return found;
+  };
   return {
-    started: (rpc) => started.inc(labelsOf(rpc)),
-    received: (rpc) => received.inc(labelsOf(rpc)),
-    sent: (rpc) => sent.inc(labelsOf(rpc)),
-    handled: (rpc, code: status, took) => {
-      handled.inc({ ...labelsOf(rpc), grpc_code: statusName(code) });
-      seconds?.observe(labelsOf(rpc), took);
+    started: (rpc) => (tally(rpc).started += 1),
+    received: (rpc) => (tally(rpc).received += 1),
+    sent: (rpc) => (tally(rpc).sent += 1),
+    handled: (rpc, code, took) => {
+      const { handled } = tally(rpc);
+      handled.set(code, (handled.get(code) ?? 0) + 1);
+      metrics.seconds?.observe(labelsOf(rpc), took);
+    },
+    flush: () => {
+      for (const [rpc, counted] of tallies) add(metrics, labelsOf(rpc), counted);
+      tallies.clear();
     },
   };
+}
+
+type Labels = ReturnType<typeof labelsOf>;
+
+function add(metrics: RpcMetrics, labels: Labels, counted: Tally): void {
+  // What never happened has no series.
+  if (counted.started > 0) metrics.started.inc(labels, counted.started);
+  if (counted.received > 0) metrics.received.inc(labels, counted.received);
+  if (counted.sent > 0) metrics.sent.inc(labels, counted.sent);
+  for (const [code, count] of counted.handled) metrics.handled.inc({ ...labels, grpc_code: statusName(code) }, count);
 }
 
 function labelsOf({ service, method, type }: RpcLabels) {

@@ -1,7 +1,7 @@
 import type { status } from '@grpc/grpc-js';
 import { collectDefaultMetrics, type Counter, type Gauge, type Histogram, type Registry } from 'prom-client';
 import { counterOf, gaugeOf, histogramOf, type MetricDefinition } from '../runtime/metric-set.js';
-import { countRpcs, RPC_LABELS } from '../runtime/rpc-metrics.js';
+import { countRpcs, RPC_LABELS, type RpcCounts } from '../runtime/rpc-metrics.js';
 import type { RpcLabels, RpcObserver } from '../runtime/rpc-observer.js';
 
 /** Every metric of the agent, as the reference lists them. */
@@ -120,7 +120,7 @@ export class AgentMetrics implements RpcObserver {
   readonly #expiring: Gauge;
   readonly #refused: Counter;
   readonly #attestations: Histogram;
-  readonly #rpcs: RpcObserver;
+  readonly #rpcs: RpcCounts;
   readonly #levels = new Map<AgentLevel, Gauge>();
   readonly #readings: (() => void)[] = [];
 
@@ -194,6 +194,7 @@ export class AgentMetrics implements RpcObserver {
   /** What a scrape gets. */
   async page(): Promise<{ contentType: string; body: string }> {
     for (const read of this.#readings) read();
+    this.#rpcs.flush();
     return { contentType: this.#registry.contentType, body: await this.#registry.metrics() };
   }
 }

@@ -1,7 +1,8 @@
-import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync } from 'node:fs';
+import { closeSync, constants, openSync, readlinkSync, readSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import type { PeerProcess } from '../domain/peer-process.js';
 import { SpirlError } from '../runtime/errors.js';
+import { ownerOf } from '../runtime/file-facts.js';
 import { isRunning, peerGroups, peerPidfd, type SocketPeer } from '../runtime/peer-credentials.js';
 
 /** A `PeerProcess` whose hold on the process has to be given back. */
@@ -84,7 +85,7 @@ class HeldProcess implements OpenPeerProcess {
    */
   #isItself(): boolean {
     if (this.#directory === undefined || this.#pidfd === undefined) return false;
-    const { uid, gid } = fstatSync(this.#directory);
+    const { uid, gid } = ownerOf(this.#directory);
     return uid === this.uid && gid === this.gid && isRunning(this.#pidfd);
   }
 

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../runtime/clock.js';
+import { DeadlineQueue } from '../runtime/deadline-queue.js';
 import { hasCode, SpirlError } from '../runtime/errors.js';
 import type { OnUnexpected } from '../runtime/grpc-adapter.js';
 import { Http2GrpcServer } from '../runtime/http2-grpc-server.js';
@@ -98,6 +99,7 @@ class SocketWorkloadApi implements WorkloadApi {
   readonly #log: Logger;
   readonly #peers: PeerRegistry;
   readonly #server: Http2GrpcServer;
+  readonly #openings: DeadlineQueue;
   #ready = (): void => {};
   readonly listening = new Promise<void>((resolve) => {
     this.#ready = resolve;
@@ -110,6 +112,7 @@ class SocketWorkloadApi implements WorkloadApi {
     this.#peers = new PeerRegistry(this.#limits.connectionsPerUid, options.clock, () =>
       options.metrics?.workloadRefused('connections'),
     );
+    this.#openings = new DeadlineQueue(this.#limits.openingMs, options.clock);
     this.#server = this.#createServer();
   }
 
@@ -139,16 +142,16 @@ class SocketWorkloadApi implements WorkloadApi {
       await listener.close();
       this.#server.endCalls(new SpirlError('UNAVAILABLE', 'the agent is shutting down'));
       await this.#server.shutdown(GRACE_MS);
+      this.#openings.close();
       await this.#peers.closeAll();
       this.#log.info('Stopped serving Workload API', { socket: socketPath });
     }
   }
 
   #accept(socket: Socket): void {
-    const { authority = 'repair', clock } = this.#options;
     try {
       const caller = this.#peers.admit(socket);
-      openConnection(socket, { authority, openingMs: this.#limits.openingMs, clock }, () =>
+      openConnection(socket, this.#options.authority ?? 'repair', this.#openings, () =>
         this.#server.serve(socket, caller),
       );
     } catch (error) {

@@ -40,7 +40,7 @@ export function whyPackageForbidden(from: string, specifier: string): string | u
   const only: Record<string, string> = {
     '@peculiar/x509': 'src/runtime/x509.ts',
     'reflect-metadata': 'src/runtime/x509.ts',
-    koffi: 'src/runtime/peer-credentials.ts',
+    koffi: 'src/runtime/libc.ts',
   };
   const owner = only[specifier];
   if (owner !== undefined && owner !== from) return `only ${owner} imports ${specifier}`;

@@ -64,10 +64,11 @@ test.serial('once the caller has gone nothing is read any more, whoever holds th
   const keeper = `require('child_process').spawn('sleep', ['20'], { stdio: ['ignore', 'ignore', 'ignore', s], detached: true }).unref()`;
   const { socket, child } = await accept(
     t,
-    `const s = require('net').connect(path, () => { ${keeper} }); setTimeout(() => {}, 60_000);`,
+    `const s = require('net').connect(path, () => { ${keeper}; s.write('kept'); }); setTimeout(() => {}, 60_000);`,
   );
   const peer = proven(socket);
   t.teardown(() => peer.release());
+  await once(socket, 'data');
   const exited = once(child, 'exit');
   child.kill('SIGKILL');
   await exited;

@@ -1,7 +1,7 @@
 import { open, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
-import { tryLock } from 'spirl-agent/runtime/peer-credentials.js';
+import { tryLock } from 'spirl-agent/runtime/file-lock.js';
 
 export interface DirectoryLock {
   release(): Promise<void>;
