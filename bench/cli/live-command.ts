@@ -1,19 +1,12 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Scenario } from '../fleet/scenario.js';
-import { existingServer, type ExistingServerOptions } from '../live/existing-server.js';
-import { liveResult, type LiveResult } from '../live/live-report.js';
-import { runLive, type LiveOutcome } from '../live/live-run.js';
+import type { ExistingServerOptions } from '../live/existing-server.js';
+import { liveOnce, type LiveRunReport } from '../live/live-once.js';
 import { checkLive } from '../live/live-scenario.js';
-import { LiveServer } from '../live/live-server.js';
-import type { LiveTarget } from '../live/live-target.js';
-import { measuredTrace } from '../live/live-trace.js';
-import { compare, type Comparison } from '../report/fleet-comparison.js';
+import { comparisonPage } from '../report/comparison-page.js';
 import { comparisonHtml } from '../report/fleet-comparison-html.js';
 import { comparisonText } from '../report/fleet-comparison-text.js';
 import { fleetHtml } from '../report/fleet-html.js';
-import { simulatedTrace } from '../report/fleet-trace.js';
 import { fleetText } from '../report/fleet-text.js';
 import { liveText } from '../report/live-text.js';
 import type { PerfTerminal } from './perf-terminal.js';
@@ -24,6 +17,7 @@ export interface LiveCommandOptions extends Partial<ExistingServerOptions> {
   readonly set: readonly string[];
   readonly output: 'text' | 'json';
   readonly html?: string;
+  readonly markdown?: string;
   readonly compare?: boolean;
   readonly capacity?: number;
   readonly processes: number;
@@ -31,77 +25,72 @@ export interface LiveCommandOptions extends Partial<ExistingServerOptions> {
   readonly workloads: number;
 }
 
-/** One run, and what the simulator had said of it. */
-export interface LiveRunReport {
-  readonly result: LiveResult;
-  readonly comparison: Comparison | undefined;
+interface Subject {
+  /** As it was named. */
+  readonly file: string;
+  readonly scenario: Scenario;
+  readonly runs: LiveRunReport[];
 }
 
-/** Runs the scenario once per seed. */
-export async function liveCommand(terminal: PerfTerminal, file: string, options: LiveCommandOptions): Promise<void> {
-  const scenario = readScenario(terminal, file, options.set);
-  checkLive(scenario, file);
-  const signal = terminal.untilStopped();
-  const runs: LiveRunReport[] = [];
-  for (const seed of options.seed) {
-    const run = await liveOnce(terminal, scenario, seed, options, signal);
-    runs.push(run);
-    if (options.output === 'text') terminal.out(runText(run));
-  }
-  if (options.output === 'json') terminal.out(`${JSON.stringify(runs.length === 1 ? runs[0] : runs, undefined, 2)}\n`);
-  if (options.html !== undefined) {
-    const comparisons = runs.flatMap(({ comparison }) => comparison ?? []);
-    const [first] = runs;
-    const page = comparisons.length > 0 || first === undefined ? comparisonHtml(comparisons) : fleetHtml(first.result);
-    terminal.write(options.html, page);
-    terminal.err(`The page is ${options.html}\n`);
-  }
-}
-
-/** A run in a directory of its own, which is gone afterwards as its processes are. */
-export async function liveOnce(
+/** Runs each scenario once per seed. All of them are read, and refused, before the first is run. */
+export async function liveCommand(
   terminal: PerfTerminal,
-  scenario: Scenario,
-  seed: number,
-  options: Omit<LiveCommandOptions, 'seed' | 'set' | 'output'>,
-  signal: AbortSignal,
-): Promise<LiveRunReport> {
-  const { clock } = terminal;
-  const dir = mkdtempSync(join(tmpdir(), 'spirl-live-'));
-  // The workloads of full agents are other users.
-  chmodSync(dir, 0o711);
-  let target: LiveTarget | undefined;
-  try {
-    const { server } = options;
-    target =
-      server === undefined
-        ? await LiveServer.start(dir, scenario, seed, clock, signal)
-        : await existingServer({ allowRemote: false, ...options, server }, scenario, clock, signal);
-    const { processes, fullAgents, workloads, capacity } = options;
-    const say = (sentence: string): void => terminal.err(`[seed ${seed}] ${sentence}\n`);
-    const settings = { seed, processes, fullAgents, workloads, capacity, dir, clock, say };
-    const outcome = await runLive(scenario, target, settings, signal);
-    return {
-      result: liveResult(outcome),
-      comparison: options.compare === true ? comparisonOf(outcome) : undefined,
-    };
-  } finally {
-    await target?.stop();
-    rmSync(dir, { recursive: true, force: true });
+  files: readonly string[],
+  options: LiveCommandOptions,
+): Promise<void> {
+  if (options.markdown !== undefined && options.compare !== true) throw new Error('--markdown needs --compare');
+  const subjects = files.map((file): Subject => {
+    const scenario = readScenario(terminal, file, options.set);
+    checkLive(scenario, file);
+    return { file, scenario, runs: [] };
+  });
+  const signal = terminal.untilStopped();
+  for (const { scenario, runs } of subjects) {
+    for (const seed of options.seed) {
+      const say = (sentence: string): void => terminal.err(`[seed ${seed}] ${sentence}\n`);
+      const run = await liveOnce(scenario, seed, { ...options, clock: terminal.clock, say }, signal);
+      runs.push(run);
+      if (options.output === 'text') terminal.out(runText(run));
+    }
   }
-}
-
-/** The simulation is told the measured capacity, and nothing else of the run. */
-function comparisonOf(outcome: LiveOutcome): Comparison | undefined {
-  const { scenario, seed, capacity } = outcome;
-  const measured = measuredTrace(outcome);
-  const calibrated = { ...scenario, servers: { ...scenario.servers, capacity } };
-  const simulated = simulatedTrace(calibrated, seed);
-  if (measured === undefined || simulated === undefined) return undefined;
-  return compare(scenario, { seed, capacity }, simulated, measured);
+  const all = subjects.flatMap(({ runs }) => runs);
+  if (options.output === 'json') terminal.out(`${JSON.stringify(all.length === 1 ? all[0] : all, undefined, 2)}\n`);
+  if (options.html !== undefined) writeHtml(terminal, options.html, all);
+  if (options.markdown !== undefined) writeMarkdown(terminal, options.markdown, subjects, options);
 }
 
 function runText({ result, comparison }: LiveRunReport): string {
   const compared = comparison === undefined ? '' : `\n${comparisonText(comparison)}`;
   return `${fleetText(result)}\n${liveText(result.live)}${compared}\n`;
+}
+
+function writeHtml(terminal: PerfTerminal, file: string, runs: readonly LiveRunReport[]): void {
+  const comparisons = runs.flatMap(({ comparison }) => comparison ?? []);
+  const [first] = runs;
+  const page = comparisons.length > 0 || first === undefined ? comparisonHtml(comparisons) : fleetHtml(first.result);
+  terminal.write(file, page);
+  terminal.err(`The page is ${file}\n`);
+}
+
+/** The page, and its plots in a folder of the same name. */
+function writeMarkdown(
+  terminal: PerfTerminal,
+  file: string,
+  subjects: readonly Subject[],
+  { seed }: LiveCommandOptions,
+): void {
+  const folder = file.replace(/^.*\//, '').replace(/\.md$/, '');
+  const names = subjects.map((subject) => subject.file);
+  const command = `node src/bin/spirl-perf.mjs live ${names.join(' ')} --compare --seed ${seed.join(',')} --markdown ${file}`;
+  const compared = subjects.map(({ file: scenario, scenario: { description }, runs }) => ({
+    ...{ scenario: scenario.replace(/^.*\//, '').replace(/\.yaml$/, ''), description },
+    runs: runs.flatMap(({ comparison, result }) => {
+      const gaps = result.report.gaps.reduce((sum, { identities }) => sum + identities, 0);
+      return comparison === undefined ? [] : [{ comparison, machine: result.live.machine, gaps }];
+    }),
+  }));
+  const { markdown, plots } = comparisonPage(compared, command, folder);
+  terminal.write(file, markdown);
+  for (const [name, svg] of plots) terminal.write(join(dirname(file), folder, name), svg);
+  terminal.err(`The page is ${file}\n`);
 }

@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../src/runtime/clock.js';
 import { stopSignal } from '../../src/runtime/stop-signal.js';
@@ -14,7 +15,10 @@ process.exitCode = await runSpirlPerf(process.argv.slice(2), manifest.version, {
   clock: systemClock,
   examples: () => readdirSync(examples).sort(),
   read: (file) => readFileSync(existsSync(file) ? file : `${examples}${file.replace(/(\.yaml)?$/, '.yaml')}`, 'utf8'),
-  write: (file, text) => writeFileSync(file, text),
+  write: (file, text) => {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text);
+  },
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
   isTerminal: process.stderr.isTTY,

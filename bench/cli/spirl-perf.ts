@@ -104,7 +104,8 @@ function addLive(root: Command, terminal: PerfTerminal): void {
     .option('--admin-socket <path>', 'where the steps of the rotation are run, with --server')
     .addOption(new Option('-o, --output <format>', 'output').choices(['text', 'json']).default('text'))
     .option('--html <file>', 'write the report, or the comparison, as a page of its own, too')
-    .action((scenario: string, options: LiveCommandOptions) => liveCommand(terminal, scenario, options));
+    .option('--markdown <file>', 'write a page about all runs, with plots in a folder beside it; with --compare')
+    .action((scenarios: string[], options: LiveCommandOptions) => liveCommand(terminal, scenarios, options));
 }
 
 function seeds(text: string): number[] {

@@ -15,6 +15,7 @@ import {
 import { agentPlans } from './live-scenario.js';
 import type { ArrivalNote, MessageNote, TrustNote } from './fleet-log.js';
 import type { LiveOutcome } from './live-run.js';
+import type { MachineUse } from './machine-use.js';
 import { takenOver } from './live-waves.js';
 
 /** What only a live run can tell, beside what a simulation tells too. Milliseconds. */
@@ -25,8 +26,11 @@ export interface LiveFacts {
     readonly lastLoginMs: number;
     readonly lastSvidMs: number;
   };
+  /** SVIDs per second. */
   readonly capacity: number;
+  /** Since the scenario began. */
   readonly streamsEnded: number;
+  readonly machine: MachineUse;
   readonly fullAgents:
     | {
         readonly agents: number;
@@ -302,7 +306,8 @@ function factsOf(outcome: LiveOutcome, report: FleetReport): LiveFacts {
       lastSvidMs: latest(firsts.values()),
     },
     capacity: outcome.capacity,
-    streamsEnded: log.ends.length,
+    streamsEnded: log.ends.filter(({ at }) => at >= startedAt).length,
+    machine: outcome.machine,
     fullAgents:
       fullAgents === undefined
         ? undefined

@@ -9,6 +9,7 @@ import { LightFleets } from './light-fleets.js';
 import { runFailures } from './live-failures.js';
 import { LiveRotation, type RunStep } from './live-rotation.js';
 import { agentPlans } from './live-scenario.js';
+import { watchMachine, type MachineUse } from './machine-use.js';
 import type { LiveTarget } from './live-target.js';
 import type { SignatureNote } from './slow-key-service.js';
 
@@ -51,6 +52,7 @@ export interface LiveOutcome {
   readonly newKeyset: string;
   readonly signatures: readonly SignatureNote[];
   readonly fullAgents: FullAgentsResult | undefined;
+  readonly machine: MachineUse;
 }
 
 /** Runs a scenario with real agents against `target`. It ends by itself, at the latest with the scenario's horizon. */
@@ -108,6 +110,7 @@ class LiveRun {
     this.#target.keyService?.forgetNotes();
     const startedAt = this.#scenario.agents.start === 'cold' ? stormBeganAt : moment();
     say('the scenario begins');
+    const machine = watchMachine();
     const finished = await this.#play(signal);
     const endedAt = moment();
     const { steps, failure, oldKeyset, newKeyset } = this.#rotation;
@@ -117,6 +120,7 @@ class LiveRun {
       log: await this.#fleets.log(),
       signatures: [...(this.#target.keyService?.notes ?? [])],
       fullAgents: this.#full.result(oldKeyset, endedAt),
+      machine: machine(),
     };
   }
 
