@@ -1,16 +1,20 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { reportPage, type RowResult } from './report/page.js';
-import { printFigure, printUsages } from './report/terminal.js';
-import { projectRoot, takeUsages } from './rig/program.js';
-import type { Effort } from './row.js';
+import { keyOf, type GuardBaseline } from './guard/compare.js';
+import { measureGuarded } from './guard/guard-run.js';
+import { GUARDED_FIGURES } from './guard/guarded-figures.js';
+import { measureRows } from './measure.js';
+import { reportPage } from './report/page.js';
+import { projectRoot } from './rig/program.js';
+import { spreadOf, type Effort, type Spread } from './row.js';
 import { ROWS } from './rows.js';
 
-// usage: npm run bench -- [NAME …] [--quick] [--profile] [--full-time]
+// usage: npm run bench -- [NAME …] [--quick] [--profile] [--full-time] [--baseline]
 
 const args = process.argv.slice(2);
 const quick = args.includes('--quick');
+const profile = args.includes('--profile');
 const names = args.filter((arg) => !arg.startsWith('--')).map((name) => name.toUpperCase());
 const unknown = names.filter((name) => !ROWS.some(({ id }) => id === name));
 if (unknown.length > 0) {
@@ -18,33 +22,56 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+if (args.includes('--baseline') && (quick || names.length > 0)) {
+  process.stderr.write('a baseline is taken of all rows in full\n');
+  process.exit(2);
+}
+
 const folder = join(projectRoot, 'bench/results');
 const profiles = join(folder, 'profiles');
 mkdirSync(profiles, { recursive: true });
 
-const effortOf = (id: string): Effort => ({
+const effortOf = ({ id }: { readonly id: string }): Effort => ({
   quick,
   fullTime: args.includes('--full-time'),
-  ...(args.includes('--profile') && { profiling: { folder: profiles } }),
+  ...(profile && { profiling: { folder: profiles } }),
   rounds: quick ? 3 : 9,
   sampleMs: quick ? 200 : 1_000,
   progress: (text) => process.stderr.isTTY && process.stderr.write(`\r\u001b[K${id}: ${text} `),
 });
 
-const results: RowResult[] = [];
-for (const row of ROWS.filter(({ id }) => names.length === 0 || names.includes(id))) {
-  process.stdout.write(`${row.id}  ${row.work}\n    against ${row.anchor}\n`);
-  const figures = await row.measure(effortOf(row.id));
-  for (const figure of figures) process.stdout.write(printFigure(figure));
-  const programs = takeUsages();
-  process.stdout.write(printUsages(programs));
-  results.push({ id: row.id, work: row.work, anchor: row.anchor, figures, programs });
+const rows = ROWS.filter(({ id }) => names.length === 0 || names.includes(id));
+for (const row of rows) {
+  for (const missing of row.missing?.() ?? []) {
+    process.stderr.write(`${row.id}: NOT MEASURED: ${missing}\n`);
+    // Whoever asks for a row by its name wants all of it.
+    if (names.length > 0) process.exitCode = 3;
+  }
 }
+const results = await measureRows(rows, effortOf, (text) => process.stdout.write(text));
 
 const now = new Date().toISOString();
 const about = `${now.slice(0, 10)}, Node ${process.version}, ${cpus().length} cores (${process.arch}), ${quick ? 'quick run' : 'full run'}`;
 const file = join(folder, now.replaceAll(':', '-'));
-writeFileSync(`${file}.json`, `${JSON.stringify({ about, quick, rows: results }, undefined, 2)}\n`);
+const report = { about, quick, rows: results };
+writeFileSync(`${file}.json`, `${JSON.stringify(report, undefined, 2)}\n`);
 writeFileSync(`${file}.html`, reportPage(results, about));
 process.stdout.write(`${about}\nwritten to ${file}.json and .html\n`);
-if (args.includes('--profile')) process.stdout.write(`CPU profiles of the programs under test: ${profiles}\n`);
+if (profile) process.stdout.write(`CPU profiles: ${profiles}\n`);
+if (args.includes('--baseline')) {
+  const guard = await guardBaseline(about);
+  writeFileSync(join(folder, 'baseline.json'), `${JSON.stringify({ ...report, guard }, undefined, 2)}\n`);
+  process.stdout.write('this is the baseline now\n');
+}
+
+/** The guarded figures as the guard measures them: the middle one of three runs. */
+async function guardBaseline(from: string): Promise<GuardBaseline> {
+  const runs: Readonly<Record<string, Spread>>[] = [];
+  for (let run = 1; run <= 3; run++)
+    runs.push(await measureGuarded(ROWS, effortOf({ id: `guard ${run} of 3` }).progress));
+  const figures = GUARDED_FIGURES.map((one) => {
+    const medians = runs.map((measured) => measured[keyOf(one)]?.median ?? NaN);
+    return [keyOf(one), spreadOf(medians)] as const;
+  });
+  return { about: from, rows: ROWS.map(({ id }) => id), figures: Object.fromEntries(figures) };
+}

@@ -20,6 +20,8 @@ export interface Row {
   readonly work: string;
   readonly anchor: string;
   measure(effort: Effort): Promise<readonly Figure[]>;
+  /** What cannot be measured here because it is not installed, each with how to install it. */
+  missing?(): readonly string[];
 }
 
 /** How much time a run may take. */
@@ -33,7 +35,7 @@ export interface Effort {
   readonly rounds: number;
   /** Milliseconds of one sample of one case. */
   readonly sampleMs: number;
-  progress(text: string): void;
+  readonly progress: (text: string) => void;
 }
 
 export interface Spread {
