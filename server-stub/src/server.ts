@@ -86,7 +86,11 @@ async function serve(
     (room) => (stop: AbortSignal) => room.run(stop),
   );
   const files = (stop: AbortSignal) => keepFilesCurrent(config, trust, { clock, logger }, stop);
-  await runTasks([...rooms, files], signal);
+  try {
+    await runTasks([...rooms, files], signal);
+  } finally {
+    await keyManagers.close();
+  }
 }
 
 /** Its record is sealed, so the key service may have to be waited for. */

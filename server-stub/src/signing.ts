@@ -58,7 +58,10 @@ export async function openSigning(
       minPreparedAgeMs: config.keyset.activationThreshold,
     },
   };
-  const opened = await openKeysets(parts, signal, waiting);
+  const opened = await openKeysets(parts, signal, waiting).catch(async (error: unknown) => {
+    await keyManagers.close();
+    throw error;
+  });
   const agents = new ConnectedAgents(clock);
   return { keysets: new KeysetService(parts, opened, agents), keyManagers, agents };
 }

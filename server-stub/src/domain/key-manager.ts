@@ -36,8 +36,15 @@ export interface ChecksKeys {
   checkKeys(ids: readonly string[]): Promise<void>;
 }
 
+/** Some hold sessions, threads or connections. */
+export interface ClosesSessions {
+  /** Ends them. Nothing is asked of it any more. */
+  close(): Promise<void>;
+}
+
 export const canRelease = (manager: KeyManager): manager is KeyManager & ReleasesKeys => 'releaseKey' in manager;
 export const canFind = (manager: KeyManager): manager is KeyManager & FindsKeys => 'findKey' in manager;
+export const canClose = (manager: KeyManager): manager is KeyManager & ClosesSessions => 'close' in manager;
 export const canCheck = (manager: KeyManager): manager is KeyManager & ChecksKeys => 'checkKeys' in manager;
 
 /** The service is there and asks for fewer calls: slow down and ask again. */

@@ -1,12 +1,11 @@
-import { canonicalJson } from 'spirl-agent/runtime/canonical-json.js';
 import { InvalidConfigError } from 'spirl-agent/runtime/problems.js';
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
 import type { KeyManager } from '../domain/key-manager.js';
 import type { KeyType } from '../domain/signing-key.js';
 import { readKeyManagerSection } from './key-manager-section.js';
+import { KeyPlace } from './key-place.js';
 import type { ExtensionSettings, KeyManagerProvider, ProviderParts } from './provider.js';
 import { KEY_MANAGER_PROVIDERS } from './providers.js';
-import { guardedKeyManager } from './remote/guarded-key-manager.js';
 import type { KeyServiceLevels, KeyServiceMetrics } from './remote/key-service-metrics.js';
 import { RemoteCalls } from './remote/remote-calls.js';
 
@@ -39,10 +38,8 @@ const SEALED_KEY_TYPE: KeyType = 'EC-P256';
 export class KeyManagers {
   readonly #parts: KeyManagersParts;
   readonly #providers: Readonly<Record<string, KeyManagerProvider>>;
-  /** By custody and settings. */
-  readonly #open = new Map<string, Promise<KeyManager>>();
-  /** By custody and place: however often it is opened, a service is one. */
-  readonly #calls = new Map<string, RemoteCalls>();
+  /** By custody and place: however often it is opened, a service is one. As many as were ever configured. */
+  readonly #places = new Map<string, KeyPlace>();
 
   constructor(
     parts: KeyManagersParts,
@@ -59,7 +56,12 @@ export class KeyManagers {
     if (configured === undefined) return { custody: sealed.custody, manager: sealed, keyType: SEALED_KEY_TYPE };
     const { custody, custodySettings } = configured;
     const keyType = this.#providerOf(custody).keyType(custodySettings);
-    return { custody, custodySettings, manager: await this.#opened(custody, custodySettings), keyType };
+    return {
+      custody,
+      custodySettings,
+      manager: await this.#placeOf(configured).manager(custodySettings, 'present'),
+      keyType,
+    };
   }
 
   /** Who holds keys of this custody: with today's settings where the section still means the same place. Throws INVALID_CONFIG. */
@@ -69,12 +71,35 @@ export class KeyManagers {
     const today = await this.#configured().catch(() => undefined);
     const same =
       today?.custody === custody && provider.place(today.custodySettings) === provider.place(custodySettings);
-    return this.#opened(custody, same ? today.custodySettings : custodySettings);
+    const place = this.#placeOf({ custody, custodySettings });
+    return same ? place.manager(today.custodySettings, 'present') : place.manager(custodySettings, 'recorded');
+  }
+
+  /**
+   * Ends the sessions with services where neither `needed` nor the next key lies; they are opened again when they are asked. New settings
+   * of the section count from now on where its service is open.
+   */
+  async settle(needed: readonly Custody[]): Promise<void> {
+    const today = await this.#configured().catch(() => undefined);
+    const present = today && this.#places.get(this.#nameOf(today));
+    // What is wrong with them is told where they are needed.
+    if (today && present?.isOpen) await present.manager(today.custodySettings, 'present').catch(() => {});
+    const places = new Set<string>();
+    for (const custody of today === undefined ? needed : [...needed, today]) {
+      if (custody.custody in this.#providers) places.add(this.#nameOf(custody));
+    }
+    for (const [name, place] of this.#places) if (!places.has(name)) await this.#close(name, place);
+  }
+
+  /** Ends all sessions. */
+  async close(): Promise<void> {
+    for (const [name, place] of this.#places) await this.#close(name, place);
   }
 
   /** How it stands with each service that is open. */
   levels(): readonly KeyServiceLevels[] {
-    return [...this.#calls.values()].map(({ levels }) => levels);
+    const open = [...this.#places.values()].filter(({ isOpen }) => isOpen);
+    return open.map(({ calls }) => calls.levels);
   }
 
   async #configured(): Promise<Required<Custody> | undefined> {
@@ -85,34 +110,37 @@ export class KeyManagers {
     return { custody: name, custodySettings: (await provider.resolved?.(settings, this.#parts)) ?? settings };
   }
 
-  #opened(custody: string, settings: ExtensionSettings): Promise<KeyManager> {
-    const key = `${custody}\0${canonicalJson(settings)}`;
-    const known = this.#open.get(key);
-    if (known !== undefined) return known;
-    const opening = this.#openNow(custody, settings);
-    this.#open.set(key, opening);
-    // What failed may work next time.
-    opening.catch(() => this.#open.delete(key));
-    return opening;
+  #nameOf({ custody, custodySettings = {} }: Custody): string {
+    return `${custody} ${this.#providerOf(custody).place(custodySettings)}`;
   }
 
-  async #openNow(custody: string, settings: ExtensionSettings): Promise<KeyManager> {
+  #placeOf(wanted: Custody): KeyPlace {
+    const { custody } = wanted;
+    const name = this.#nameOf(wanted);
+    const known = this.#places.get(name);
+    if (known !== undefined) return known;
+    const { clock, metrics, random } = this.#parts;
+    const { inFlight } = this.#providerOf(custody);
+    const calls = new RemoteCalls({ name: custody, inFlight, clock, metrics, random });
+    const place = new KeyPlace((settings) => this.#open(custody, settings), calls);
+    this.#places.set(name, place);
+    return place;
+  }
+
+  async #open(custody: string, settings: ExtensionSettings): Promise<KeyManager> {
     const provider = this.#providerOf(custody);
     // Those of a keyset made long ago may name what this server no longer declares.
     const problems = provider.problems(settings, '', this.#parts);
     if (problems.length > 0) throw new InvalidConfigError(`key manager ${custody}`, problems);
     const manager = await provider.open(settings, this.#parts);
     this.#parts.logger.info('Key manager opened', { keyManager: custody, place: provider.place(settings) });
-    return guardedKeyManager(manager, this.#callsOf(custody, provider, settings));
+    return manager;
   }
 
-  #callsOf(custody: string, provider: KeyManagerProvider, settings: ExtensionSettings): RemoteCalls {
-    const place = `${custody}\0${provider.place(settings)}`;
-    const { clock, metrics, random } = this.#parts;
-    const calls =
-      this.#calls.get(place) ?? new RemoteCalls({ name: custody, inFlight: provider.inFlight, clock, metrics, random });
-    this.#calls.set(place, calls);
-    return calls;
+  async #close(name: string, place: KeyPlace): Promise<void> {
+    if (!(await place.close())) return;
+    const [keyManager = '', ...rest] = name.split(' ');
+    this.#parts.logger.info('Key manager closed', { keyManager, place: rest.join(' ') });
   }
 
   #providerOf(custody: string): KeyManagerProvider {

@@ -42,6 +42,8 @@ export interface KeyManagers {
   next(): Promise<KeyMaker>;
   /** Who holds keys of this custody. */
   holder(custody: Custody): Promise<KeyManager>;
+  /** Lets new settings count, and ends the sessions with those that hold none of these and not the next one, until they are asked. */
+  settle(needed: readonly Custody[]): Promise<void>;
 }
 
 /** Who vouches for a new keyset's CA. Throws KEY_SERVICE_UNAVAILABLE, or what it refuses with. */

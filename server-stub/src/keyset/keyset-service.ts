@@ -16,6 +16,7 @@ import { runRingWatch } from './ring-watch.js';
 import { runRotation } from './rotation-loop.js';
 import type { RotationPolicy } from './rotation-policy.js';
 import { dueStep, tickMs } from './rotation-schedule.js';
+import { settleKeyManagers } from './settle-key-managers.js';
 
 const SCHEDULE: Operator = { name: 'schedule' };
 
@@ -112,7 +113,7 @@ export class KeysetService {
 
   /** Keeps the schedule and watches the store until `signal` aborts. */
   run(signal: AbortSignal): Promise<void> {
-    const { clock, logger } = this.#parts;
+    const { clock, logger, keyManagers } = this.#parts;
     const rotate = (inTime: AbortSignal) => this.rotate(inTime);
     const tick = () => tickMs(this.state.value.ring, this.policy);
     const verify = (inTime: AbortSignal) => this.#verify(inTime);
@@ -127,6 +128,7 @@ export class KeysetService {
         (s) => runRingWatch({ verify, clock, logger }, s),
         (s) => runLooseKeySweeps({ sweep, clock, logger }, s),
         (s) => tryNextKeyManager(this.state.value.ring, this.#parts, s),
+        (s) => settleKeyManagers({ keyManagers, ring: () => this.state.value.ring, clock }, s),
       ],
       signal,
     );

@@ -37,7 +37,7 @@ test.serial('SoftHSM: the token is pulled out while signatures are made, and com
   await Promise.all(signing);
   t.is(outcomes.at(-1), 'true');
   t.deepEqual([...new Set(outcomes)].sort(), ['KEY_SERVICE_UNAVAILABLE', 'true'], 'and never a bad signature');
-  token.close();
+  await token.close();
 });
 
 test.serial(
@@ -60,6 +60,6 @@ test.serial(
       found = await listed().catch(codeOf);
     }
     t.deepEqual(found, ['ks_0000000003']);
-    token.close();
+    await token.close();
   },
 );

@@ -18,6 +18,11 @@ export class SoftHsm {
     writeFileSync(this.configuration, `directories.tokendir = ${this.#tokens}\nlog.level = ERROR\n`);
     // The module, in this process or a child, finds its tokens by this variable.
     process.env['SOFTHSM2_CONF'] = this.configuration;
+    this.addToken(label);
+  }
+
+  /** One more; programs that use the module already may not see it. */
+  addToken(label: string): void {
     this.#run('softhsm2-util', '--init-token', '--free', '--label', label, '--so-pin', '12345678', '--pin', this.pin);
   }
 

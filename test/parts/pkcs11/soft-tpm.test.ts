@@ -47,7 +47,7 @@ test.serial('TPM: most of what the token can do arrives', async (t) => {
     };
     await Promise.all([some(), some(), some(), some()]);
   });
-  token.close();
+  await token.close();
   t.log(`${ours.toFixed(0)} signatures a second, ${alone.toFixed(0)} by a bare client: ${(ours / alone).toFixed(2)}`);
   t.pass();
 });

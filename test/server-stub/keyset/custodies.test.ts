@@ -45,6 +45,7 @@ class Services {
           ),
         holder: ({ custody, custodySettings }) =>
           Promise.resolve(custody === 'sealed' ? own : managerOf(String(custodySettings?.['region']))),
+        settle: () => Promise.resolve(),
       };
     };
     return openDeployment({ ...options, keyManagers });

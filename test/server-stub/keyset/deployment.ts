@@ -78,6 +78,7 @@ export function onlyKeyManager(manager: KeyManager): KeyManagers {
   return {
     next: () => Promise.resolve({ custody, manager, keyType: 'EC-P256' }),
     holder: () => Promise.resolve(manager),
+    settle: () => Promise.resolve(),
   };
 }
 

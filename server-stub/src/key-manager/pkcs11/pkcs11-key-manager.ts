@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { KEYSET_ID_PATTERN } from 'spirl-agent/domain/keyset-state.js';
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
-import type { KeyManager, ReleasesKeys } from '../../domain/key-manager.js';
+import type { ClosesSessions, KeyManager, ReleasesKeys } from '../../domain/key-manager.js';
 import type { KeyType, SigningKey } from '../../domain/signing-key.js';
 import type { KeyOwner } from '../provider.js';
 import { CKM } from './cryptoki.js';
@@ -15,6 +15,7 @@ export type Hashing = 'here' | 'token';
 export interface AsksToken {
   readonly title: string;
   call<C extends KeyCall>(call: C, signal: AbortSignal): Promise<AnswerTo<C>>;
+  close(): Promise<void>;
 }
 
 export interface Pkcs11KeyManagerParts {
@@ -27,7 +28,7 @@ export interface Pkcs11KeyManagerParts {
  * Key pairs that are made in a PKCS#11 token and never leave it. CKA_LABEL says whose they are (`spirl <deployment id>`),
  * CKA_ID which (the keyset's id): only such are looked at.
  */
-export function createPkcs11KeyManager(parts: Pkcs11KeyManagerParts): KeyManager & ReleasesKeys {
+export function createPkcs11KeyManager(parts: Pkcs11KeyManagerParts): KeyManager & ReleasesKeys & ClosesSessions {
   const { token, owner } = parts;
   const label = `spirl ${owner.deploymentId}`;
   const listed = async (signal: AbortSignal): Promise<readonly TokenKey[]> => {
@@ -53,6 +54,7 @@ export function createPkcs11KeyManager(parts: Pkcs11KeyManagerParts): KeyManager
     releaseKey: async (id, signal) => {
       await token.call({ do: 'destroy', label, id }, signal);
     },
+    close: () => token.close(),
   };
 }
 

@@ -1,15 +1,19 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from 'spirl-agent/runtime/clock.js';
+import { withDeadline } from 'spirl-agent/runtime/deadline.js';
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
 import { orAbort } from 'spirl-agent/runtime/task-group.js';
 import { KeyServiceThrottled } from '../../domain/key-manager.js';
 import { LaneQueue } from './lane-queue.js';
-import type { ModuleUsers } from './module-users.js';
+import type { ModuleUser, ModuleUsers } from './module-users.js';
 import type { AnswerTo, KeyCall, Lane, TokenPlace } from './token-calls.js';
 import { TokenError } from './token-failure.js';
 
 const FIRST_PAUSE_MS = 250;
 const MAX_PAUSE_MS = 10_000;
+const CLOSE_LIMIT_MS = 2_000;
+/** Between beginnings of a module that others use too. */
+const DISTURB_INTERVAL_MS = 5 * 60_000;
 
 export interface TokenParts {
   readonly place: TokenPlace;
@@ -28,7 +32,7 @@ export interface TokenParts {
  * A token with its sessions. A token that went away is looked for again, at longer and longer intervals; meanwhile calls fail at
  * once. A PIN that was refused is not tried a second time.
  */
-export class Token {
+export class Token implements ModuleUser {
   readonly title: string;
   readonly #parts: TokenParts;
   readonly #queue = new LaneQueue();
@@ -39,6 +43,7 @@ export class Token {
   #opening: Promise<void> | undefined;
   #failures = 0;
   #lookAgainAt = -Infinity;
+  #disturbAgainAt = -Infinity;
   #lastFailure: unknown;
   #refusedPin: { readonly digest: string; readonly error: SpirlError } | undefined;
 
@@ -63,10 +68,28 @@ export class Token {
     }
   }
 
-  /** Ends its threads. */
-  close(): void {
-    for (const lane of this.#lanes) lane.close();
-    this.#parts.users.remove(this.#parts.place.modulePath, this);
+  async letGo(): Promise<void> {
+    this.#epoch = undefined;
+    await Promise.allSettled(this.#lanes.map((lane) => lane.call({ do: 'close' })));
+  }
+
+  /** Ends its sessions and their threads; a module that hangs is left behind. Who asks again opens it again. */
+  async close(): Promise<void> {
+    const { place, users, clock } = this.#parts;
+    await this.#opening?.catch(() => {});
+    const lanes = this.#lanes;
+    this.#lanes = [];
+    this.#epoch = undefined;
+    const end = users.others(place.modulePath, this).length === 0 ? ({ end: 'module' } as const) : {};
+    users.remove(place.modulePath, this);
+    // Sessions and logins are the module's: they would outlive the threads.
+    const [first, ...others] = lanes;
+    const ended = Promise.allSettled(others.map((lane) => lane.call({ do: 'close' }))).then(() =>
+      first?.call({ do: 'close', ...end }),
+    );
+    const hangs = withDeadline(() => ended, CLOSE_LIMIT_MS, 'the module hangs', clock, new AbortController().signal);
+    await hangs.catch(() => {});
+    for (const lane of lanes) lane.close();
   }
 
   async #callOnce<C extends KeyCall>(call: C, signal: AbortSignal): Promise<AnswerTo<C>> {
@@ -134,11 +157,18 @@ export class Token {
     this.#queue.serve(lanes.filter((_, at) => at === 0 || opened[at - 1]?.status === 'fulfilled'));
   }
 
-  /** Some modules see a token that came back only when they are begun anew. All sessions end before, none may be left half. */
+  /** Some modules see a token that came only when they are begun anew. All sessions end before, none may be left half. */
   async #beginning(lanes: readonly Lane[]): Promise<'once' | 'anew'> {
+    const { users, place, clock } = this.#parts;
     if (this.#failures === 0) return 'once';
     await Promise.all(lanes.map((lane) => lane.call({ do: 'close' })));
-    return this.#parts.users.isAlone(this.#parts.place.modulePath, this) ? 'anew' : 'once';
+    const others = users.others(place.modulePath, this);
+    if (others.length === 0) return 'anew';
+    // Those who are well are not disturbed again and again by one that stays away.
+    if (clock.monotonic() < this.#disturbAgainAt) return 'once';
+    this.#disturbAgainAt = clock.monotonic() + DISTURB_INTERVAL_MS;
+    await Promise.all(others.map((other) => other.letGo()));
+    return 'anew';
   }
 
   #checkPin(pin: string): void {

@@ -30,6 +30,8 @@ export interface KeyService {
   sign(keyId: string, digest: Uint8Array, hash: HashName, signal: AbortSignal): Promise<ServiceSignature>;
   /** Says that the key is not needed any more; the service may keep it for a while. An unknown key is no error. */
   release(keyId: string, signal: AbortSignal): Promise<void>;
+  /** Lets go of the connections that are kept. */
+  close(): Promise<void>;
 }
 
 export type HashName = 'SHA-256' | 'SHA-384';

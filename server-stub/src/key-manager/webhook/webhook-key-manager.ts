@@ -4,6 +4,7 @@ import { hasCode, SpirlError } from 'spirl-agent/runtime/errors.js';
 import {
   KeyServiceThrottled,
   SignedWithAnotherKey,
+  type ClosesSessions,
   type KeyManager,
   type ReleasesKeys,
 } from '../../domain/key-manager.js';
@@ -15,7 +16,10 @@ type Parts = Pick<ProviderParts, 'owner' | 'rawFromDer'>;
 type RawFromDer = Parts['rawFromDer'];
 
 /** Keys in a service of the operator's own. Their ids there begin with the deployment's, so that deployments can share one. */
-export function createWebhookKeyManager(service: KeyService, { owner, rawFromDer }: Parts): KeyManager & ReleasesKeys {
+export function createWebhookKeyManager(
+  service: KeyService,
+  { owner, rawFromDer }: Parts,
+): KeyManager & ReleasesKeys & ClosesSessions {
   const prefix = `${owner.deploymentId}-`;
   const usable = (key: ServiceKey): SigningKey => signingKey(service, key, key.keyId.slice(prefix.length), rawFromDer);
   const listed = async (signal: AbortSignal): Promise<readonly ServiceKey[]> => {
@@ -39,6 +43,7 @@ export function createWebhookKeyManager(service: KeyService, { owner, rawFromDer
     },
     listKeys: async (signal) => (await listed(signal)).map(usable),
     releaseKey: (id, signal) => service.release(prefix + id, signal),
+    close: () => service.close(),
   };
 }
 

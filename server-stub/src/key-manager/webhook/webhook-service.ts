@@ -73,6 +73,11 @@ export class WebhookService implements KeyService {
     await this.#ask({ name: `to release key ${keyId}`, method: 'POST', path, repeatable: true }, signal, [404]);
   }
 
+  close(): Promise<void> {
+    this.#connections.destroy();
+    return Promise.resolve();
+  }
+
   /** The answer: a success, or one of the `expected` others. */
   async #ask(call: Call, signal: AbortSignal, expected: readonly number[] = []): Promise<HttpAnswer> {
     const problem = hostProblem(this.#settings.webhookURL, this.#parts.webhookHosts);

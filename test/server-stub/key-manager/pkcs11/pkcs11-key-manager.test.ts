@@ -155,21 +155,46 @@ test('a token that is pulled out makes calls fail at once, and signs again when 
   t.true(await signs(key));
 });
 
-test('a module that sees tokens only at its beginning is begun anew, unless somebody else uses it', async (t) => {
+test('a module that sees tokens only at its beginning is begun anew; whoever else uses it opens again by itself', async (t) => {
   const module = new FakeModule();
   module.needsNewBeginning = true;
   const [one, two] = [tokenOf(module), tokenOf(module)];
   const key = await one.manager.createKey(ID, 'EC-P256', signal);
-  await two.manager.listKeys(signal);
+  const other = await two.manager.createKey('ks_bbbbbbbbbb', 'EC-P256', signal);
   module.remove();
   await t.throwsAsync(key.sign(DATA, signal), { code: 'KEY_SERVICE_UNAVAILABLE' });
   module.insert();
   await one.clock.advance(400);
-  await t.throwsAsync(key.sign(DATA, signal), { code: 'KEY_SERVICE_UNAVAILABLE' });
-  t.false(module.calls.includes('C_Finalize'), 'the sessions of the other are left alone');
-  two.token.close();
-  await one.clock.advance(800);
   t.true(await signs(key));
+  t.true(await signs(other));
+});
+
+test('one that stays away makes the others open again once in five minutes, not each time that it is looked for', async (t) => {
+  const module = new FakeModule();
+  const well = tokenOf(module);
+  const key = await well.manager.createKey(ID, 'EC-P256', signal);
+  const beginnings = () => module.calls.filter((call) => call === 'C_Finalize').length;
+  const absent = tokenOf(module, { label: 'never seen' });
+  for (let second = 0; second < 290; second++) {
+    await t.throwsAsync(absent.manager.listKeys(signal), { code: 'KEY_SERVICE_UNAVAILABLE' });
+    t.true(await signs(key));
+    await absent.clock.advance(1000);
+  }
+  t.is(beginnings(), 1);
+});
+
+test('closed, it has no session, no login and no thread, and the module is ended with its last user; asked again, it is there again', async (t) => {
+  const module = new FakeModule();
+  const { manager, token, lanes } = tokenOf(module, { sessions: 2 });
+  const key = await manager.createKey(ID, 'EC-P256', signal);
+  t.is(module.sessions.size, 2);
+  await token.close();
+  t.is(module.sessions.size, 0);
+  t.false(module.loggedIn);
+  t.false(module.initialized);
+  t.true(lanes.every(({ ended }) => ended));
+  t.true(await signs(key));
+  t.is(module.sessions.size, 2);
 });
 
 test('a token that stays away is looked for at longer and longer intervals', async (t) => {

@@ -39,7 +39,7 @@ export class DirectLane implements Lane {
 /** A key manager over a module in memory; `pin` is what the file holds. */
 export function tokenOf(
   module: FakeModule,
-  options: { sessions?: number; hashing?: Hashing; deploymentId?: string } = {},
+  options: { sessions?: number; hashing?: Hashing; deploymentId?: string; label?: string } = {},
 ) {
   const clock = new FakeClock();
   const pin = { value: module.pin };
@@ -50,7 +50,7 @@ export function tokenOf(
     return lane;
   };
   const token = new Token({
-    place: { modulePath: '/usr/lib/module.so', tokenLabel: module.label },
+    place: { modulePath: '/usr/lib/module.so', tokenLabel: options.label ?? module.label },
     sessions: options.sessions ?? 2,
     readPin: () => Promise.resolve(pin.value),
     startLane,
