@@ -3,7 +3,7 @@ import type { OnUnexpected } from 'spirl-agent/runtime/grpc-adapter.js';
 import type { Latest } from 'spirl-agent/runtime/latest.js';
 import { AdminListener } from './api/admin-listener.js';
 import { addBundleEndpoint } from './api/bundle-endpoint.js';
-import type { TrustSnapshot } from './api/bundle-sync.js';
+import type { TrustSnapshot } from './api/cluster-states.js';
 import type { ConnectedAgents } from './api/bundle-sync-agents.js';
 import { addClusterAdmin } from './api/cluster-admin.js';
 import { addConfigAdmin } from './api/config-admin.js';

@@ -4,7 +4,7 @@ import { certificatePem } from 'spirl-agent/runtime/certificate-facts.js';
 import type { Clock } from 'spirl-agent/runtime/clock.js';
 import type { Latest } from 'spirl-agent/runtime/latest.js';
 import type { Logger } from 'spirl-agent/runtime/logger.js';
-import type { TrustSnapshot } from './api/bundle-sync.js';
+import type { TrustSnapshot } from './api/cluster-states.js';
 
 const RETRY_MS = 10_000;
 

@@ -1,5 +1,5 @@
 import { Latest } from 'spirl-agent/runtime/latest.js';
-import type { TrustSnapshot } from './api/bundle-sync.js';
+import type { TrustSnapshot } from './api/cluster-states.js';
 import type { DeploymentIdentity } from './config/deployment-identity.js';
 import type { SigningState } from './domain/keyset.js';
 import { bundleOf } from './keyset/bundle-of.js';

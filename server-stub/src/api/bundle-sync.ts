@@ -1,5 +1,3 @@
-import type { DeploymentKeysets, TrustBundle } from 'spirl-agent/domain/trust-bundle.js';
-import type { IssuancePolicyView } from 'spirl-agent/domain/trust-state.js';
 import { Alarm } from 'spirl-agent/runtime/alarm.js';
 import type { Clock } from 'spirl-agent/runtime/clock.js';
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
@@ -8,58 +6,33 @@ import type { Logger } from 'spirl-agent/runtime/logger.js';
 import { aborted, orAbort, runTasks } from 'spirl-agent/runtime/task-group.js';
 import type { Authenticate } from './authenticate.js';
 import type { AgentStream, ConnectedAgents } from './bundle-sync-agents.js';
-import { syncResponse, type WireSyncRequest } from './messages.js';
+import { type ClusterState, ClusterStates, type ClusterStatesOptions } from './cluster-states.js';
+import type { NumberedState, WireSyncRequest } from './messages.js';
 
 /** An open stream's session is looked at again this often, and at each revocation. */
 const RECHECK_MS = 60_000;
 
-/** What every agent of the deployment is told. */
-export interface TrustSnapshot {
-  readonly version: number;
-  /** The agents' own trust domain first. */
-  readonly bundles: readonly TrustBundle[];
-  readonly deployments: readonly DeploymentKeysets[];
-  /** DER. */
-  readonly sessionCa: readonly Uint8Array[];
-}
-
-/** What the agents of one cluster are told besides. */
-export interface ClusterView {
-  readonly policy: IssuancePolicyView;
-  /** Managed sections by name: the spec. */
-  readonly sections: Readonly<Record<string, unknown>>;
-}
-
-export interface BundleSyncOptions {
-  readonly trust: {
-    readonly value: TrustSnapshot;
-    subscribe(listener: () => void, signal: AbortSignal): void;
-  };
-  readonly clusters: {
-    view(clusterId: string): ClusterView;
-    /** Calls `changed` at least after each change of that cluster's view. */
-    subscribe(clusterId: string, changed: () => void, signal: AbortSignal): void;
-  };
+export interface BundleSyncOptions extends ClusterStatesOptions {
   readonly revocations: { subscribe(listener: () => void, signal: AbortSignal): void };
   readonly authenticate: Authenticate;
   readonly agents: ConnectedAgents;
-  /** The deployment whose revision agents acknowledge. */
-  readonly deploymentId: string;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
 /** `SyncTrustBundles`: the whole state at first and at each change; never more than one unsent message, the newest wins. */
 export function createBundleSync(options: BundleSyncOptions, onUnexpected: OnUnexpected) {
-  return bidiStream<WireSyncRequest, object>((requests, send, context) => {
-    return followAgent(options, requests, send, context);
+  const states = new ClusterStates(options);
+  return bidiStream<WireSyncRequest, NumberedState>((requests, send, context) => {
+    return followAgent(options, states, requests, send, context);
   }, onUnexpected);
 }
 
 async function followAgent(
   options: BundleSyncOptions,
+  states: ClusterStates,
   requests: AsyncIterable<WireSyncRequest>,
-  send: Send<object>,
+  send: Send<NumberedState>,
   context: CallContext,
 ): Promise<void> {
   const { authenticate, agents } = options;
@@ -70,7 +43,7 @@ async function followAgent(
     await runTasks(
       [
         (signal) => receive(options, stream, requests, signal).finally(() => finished.abort()),
-        (signal) => pushStates(options, stream, send, signal),
+        (signal) => pushStates(states, stream, send, signal),
         (signal) => watchSession(options, context.peer, signal),
         (signal) => endWhenSuperseded(stream, signal),
       ],
@@ -97,35 +70,39 @@ async function receive(
   }
 }
 
-async function pushStates(
-  options: BundleSyncOptions,
+/** One unsent state at most; while it is on its way, newer ones replace each other. Ends when `signal` aborts. */
+function pushStates(
+  states: ClusterStates,
   stream: AgentStream,
-  send: Send<object>,
+  send: Send<NumberedState>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { trust, clusters, deploymentId, clock } = options;
-  const { clusterId } = stream.session;
-  const changed = new Alarm();
-  trust.subscribe(() => changed.ring(), signal);
-  clusters.subscribe(clusterId, () => changed.ring(), signal);
-  let version = 0;
-  let sent = '';
-  for (;;) {
-    await changed.wait(Infinity, clock, signal);
-    signal.throwIfAborted();
-    const { bundles, deployments, sessionCa, version: trustVersion } = trust.value;
-    const view = clusters.view(clusterId);
-    // A change of another cluster's configuration may have rung.
-    const content = JSON.stringify([trustVersion, view]);
-    if (content === sent) continue;
-    sent = content;
-    version++;
-    const revision = deployments.find((deployment) => deployment.deploymentId === deploymentId)?.revision ?? 0;
-    stream.sent(version, revision);
-    const message = syncResponse(version, { bundles, deployments, sessionCa, ...view });
-    const taken = new Promise<void>((resolve) => send(message, resolve));
-    await orAbort(taken, signal);
-  }
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    let version = 0;
+    let sent: ClusterState | undefined;
+    let sending = false;
+    const push = (): void => {
+      if (sending || signal.aborted) return;
+      try {
+        const state = present();
+        // A change of another cluster's configuration may have been told.
+        if (state === sent) return;
+        sent = state;
+        sending = true;
+        stream.sent(++version, state.revision);
+        send({ version, state: state.wire }, taken);
+      } catch (error) {
+        reject(error instanceof Error ? error : new Error('a state cannot be made', { cause: error }));
+      }
+    };
+    const taken = (): void => {
+      sending = false;
+      push();
+    };
+    const present = states.follow(stream.session.clusterId, push, signal);
+    push();
+  });
 }
 
 async function watchSession(options: BundleSyncOptions, peer: unknown, signal: AbortSignal): Promise<void> {

@@ -66,10 +66,10 @@ export function jwtResult(svid: JwtSvid): object {
   return { status: OK, spiffeId: spiffeId.toString(), issuedAtMs: issuedAt, expiresAtMs: expiresAt, ...rest };
 }
 
-export function syncResponse(version: number, content: SyncContent): object {
+/** A `SyncResponse` without its version, which every stream counts for itself. */
+export function syncState(content: SyncContent): object {
   const sections = Object.entries(content.sections).map(([name, spec]) => [name, JSON.stringify(spec)] as const);
   return {
-    version,
     bundles: content.bundles.map(wireBundle),
     deployments: content.deployments.map(({ deploymentId, epoch, revision, keysets }) => ({
       deploymentId,
@@ -81,6 +81,35 @@ export function syncResponse(version: number, content: SyncContent): object {
     policy: content.policy,
     sections: Object.fromEntries(sections),
   };
+}
+
+/** What is written on a bundle stream: the state, the same object for all agents of a cluster, and the stream's own version of it. */
+export interface NumberedState {
+  readonly version: number;
+  readonly state: object;
+}
+
+/**
+ * Encodes a state once for all streams that send it. Each stream's version is field 1 of the message, so its bytes go in front:
+ * the same bytes as encoding the whole. `encode`: of a `SyncResponse`.
+ */
+export function createStateEncoder(encode: (response: object) => Buffer): (numbered: NumberedState) => Buffer {
+  const encoded = new WeakMap<object, Buffer>();
+  return ({ version, state }) => {
+    let bytes = encoded.get(state);
+    if (bytes === undefined) encoded.set(state, (bytes = encode(state)));
+    return Buffer.concat([versionField(version), bytes]);
+  };
+}
+
+const VERSION_TAG = 0x08;
+
+/** Field 1 as a varint. */
+function versionField(version: number): Buffer {
+  const bytes = [VERSION_TAG];
+  let rest = version;
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80);
+  return Buffer.from([...bytes, rest]);
 }
 
 function wireBundle(bundle: TrustBundle): object {
