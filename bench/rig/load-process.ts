@@ -8,10 +8,18 @@ export class LoadProcess<Commands extends Record<keyof Commands, (...args: never
   readonly #pending = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   #count = 0;
 
-  /** `module` is a compiled file relative to `bench/`, such as `load/workloads.js`. */
-  constructor(module: string, options: { readonly execArgv?: readonly string[] } = {}) {
+  /** `module` is a compiled file relative to `bench/`, such as `load/workloads.js`; `env` is added to this process's. */
+  constructor(
+    module: string,
+    options: { readonly execArgv?: readonly string[]; readonly env?: Readonly<Record<string, string>> } = {},
+  ) {
     const file = fileURLToPath(new URL(`../${module}`, import.meta.url));
-    this.#child = fork(file, [], { serialization: 'advanced', execArgv: [...(options.execArgv ?? [])] });
+    const { execArgv = [], env = {} } = options;
+    this.#child = fork(file, [], {
+      serialization: 'advanced',
+      execArgv: [...execArgv],
+      env: { ...process.env, ...env },
+    });
     this.#child.on('message', (message) => {
       const { id, value, error } = message as { id: number; value?: unknown; error?: string };
       const pending = this.#pending.get(id);

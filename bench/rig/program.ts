@@ -32,8 +32,14 @@ export class Program {
   readonly #log: string;
   readonly name: string;
 
-  /** `command` runs with its output in `log`; Node programs are profiled when asked. */
-  constructor(name: string, command: readonly string[], log: string, profiling?: Profiling) {
+  /** `command` runs with its output in `log`; Node programs are profiled when asked; `env` is added to this process's. */
+  constructor(
+    name: string,
+    command: readonly string[],
+    log: string,
+    profiling?: Profiling,
+    env: Readonly<Record<string, string>> = {},
+  ) {
     const [program = '', ...args] = command;
     const profile = [
       '--cpu-prof',
@@ -44,6 +50,7 @@ export class Program {
     const isNode = program === process.execPath;
     this.#child = spawn(program, isNode && profiling !== undefined ? [...profile, ...args] : args, {
       cwd: projectRoot,
+      env: { ...process.env, ...env },
       stdio: ['ignore', fd, fd],
     });
     closeSync(fd);

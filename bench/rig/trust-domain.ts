@@ -28,6 +28,13 @@ export interface AgentSettings {
   readonly renewalsPerSecond?: number;
 }
 
+/** What a row needs of the server otherwise than by default. */
+export interface ServerSettings {
+  /** Settings of the configuration file. */
+  readonly config: object;
+  readonly env: Readonly<Record<string, string>>;
+}
+
 /** One server of the project as a separate process, with a cluster, and any number of agents. */
 export class TrustDomain {
   readonly dir: string;
@@ -58,13 +65,13 @@ export class TrustDomain {
     this.#profiling = fields.profiling;
   }
 
-  static async start(profiling?: Profiling): Promise<TrustDomain> {
+  static async start(profiling?: Profiling, given: ServerSettings = { config: {}, env: {} }): Promise<TrustDomain> {
     const dir = mkdtempSync(join(tmpdir(), 'spirl-bench-'));
     chmodSync(dir, 0o711);
     const port = await freePort();
-    writeFileSync(join(dir, 'server.yaml'), JSON.stringify(serverSettings(dir, port)));
+    writeFileSync(join(dir, 'server.yaml'), JSON.stringify({ ...serverSettings(dir, port), ...given.config }));
     const command = [process.execPath, 'server-stub/bin/spirl-server.mjs', 'run', '--config', join(dir, 'server.yaml')];
-    const server = new Program('server', command, join(dir, 'server.log'), profiling);
+    const server = new Program('server', command, join(dir, 'server.log'), profiling, given.env);
     const address = { path: join(dir, 'admin.sock'), source: 'default' } as const;
     const admin = await untilReady(server, () => AdminClient.connect(address, () => systemClock.now(), NEVER));
     await untilReady(server, () => admin.call('trustdomain.TrustDomainInfo', { trustDomain: '' }));

@@ -1,0 +1,147 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { awsKms } from '../key-services/aws-kms.js';
+import { azureKeyVault } from '../key-services/azure-key-vault.js';
+import type { KeyService, KeyServiceKind } from '../key-services/key-service.js';
+import { softHsm, softTpm } from '../key-services/pkcs11.js';
+import { farWebhook, fastWebhook, serialWebhook } from '../key-services/webhook.js';
+import type { BareSigner } from '../load/bare-signer.js';
+import type { KeyManagerSigner } from '../load/key-manager-signer.js';
+import type { MintingAgent } from '../load/minting-agent.js';
+import { LoadProcess } from '../rig/load-process.js';
+import { TrustDomain } from '../rig/trust-domain.js';
+import { cpuSeconds } from '../rig/usage.js';
+import { inRounds, ratiosOf } from '../rounds.js';
+import { spreadOf, type Effort, type Figure, type Row } from '../row.js';
+
+const KINDS: readonly KeyServiceKind[] = [
+  ...[awsKms, azureKeyVault, serialWebhook, farWebhook, fastWebhook],
+  ...[softHsm, softTpm],
+];
+/** Calls of an agent under way; each has as many SVIDs as the service's kind says, so that the queue never runs dry. */
+const AGENT_CALLS = 8;
+const ROUNDS = 5;
+
+interface Sample {
+  readonly perSecond: number;
+  readonly p50: number;
+  /** Of the process under test, microseconds per signature. */
+  readonly cpu: number;
+}
+
+/** The three ways to a signature of one service, each in a process of its own. */
+class Ways {
+  readonly bare: LoadProcess<BareSigner>;
+  readonly module: LoadProcess<KeyManagerSigner>;
+  readonly domain: TrustDomain;
+  readonly agent: LoadProcess<MintingAgent>;
+  readonly #kind: KeyServiceKind;
+
+  private constructor(kind: KeyServiceKind, ways: Pick<Ways, 'bare' | 'module' | 'domain' | 'agent'>) {
+    this.#kind = kind;
+    this.bare = ways.bare;
+    this.module = ways.module;
+    this.domain = ways.domain;
+    this.agent = ways.agent;
+  }
+
+  static async open(kind: KeyServiceKind, service: KeyService, effort: Effort): Promise<Ways> {
+    const { env, extension, declared } = service;
+    const managedConfig = [{ section: 'KeyManager', schema: 'v1', spec: { extensions: extension } }];
+    const bare = new LoadProcess<BareSigner>('load/bare-signer.js', { env });
+    const module = new LoadProcess<KeyManagerSigner>('load/key-manager-signer.js', { env });
+    const agent = new LoadProcess<MintingAgent>('load/minting-agent.js');
+    await bare.do('prepare', service.bare);
+    await module.do('prepare', { extension, declared });
+    const domain = await TrustDomain.start(effort.profiling, { config: { extensions: declared, managedConfig }, env });
+    await agent.do('login', { ...domain.agentAccess(), stateDir: join(domain.dir, 'load') });
+    return new Ways(kind, { bare, module, domain, agent });
+  }
+
+  async sampleBare(ms: number): Promise<Sample> {
+    const { count, seconds, p50 } = await this.bare.do('sign', this.#kind.inFlight, ms);
+    return { perSecond: count / seconds, p50, cpu: NaN };
+  }
+
+  async sampleModule(ms: number): Promise<Sample> {
+    const before = cpuSeconds(this.module.pid);
+    // Twice as many as go to the service, so that it never waits for us.
+    const { count, seconds, p50 } = await this.module.do('sign', this.#kind.inFlight * 2, ms);
+    return { perSecond: count / seconds, p50, cpu: ((cpuSeconds(this.module.pid) - before) / count) * 1e6 };
+  }
+
+  async sampleWire(ms: number): Promise<Sample> {
+    const before = cpuSeconds(this.domain.server.pid);
+    const { svids, seconds, p50 } = await this.agent.do('mint', 'x509', this.#kind.batch, AGENT_CALLS, ms);
+    const cpu = ((cpuSeconds(this.domain.server.pid) - before) / svids) * 1e6;
+    return { perSecond: svids / seconds, p50, cpu };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.bare.stop(), this.module.stop(), this.agent.stop()]);
+    await this.domain.stop();
+  }
+}
+
+async function measureKind(kind: KeyServiceKind, effort: Effort): Promise<readonly Figure[]> {
+  const dir = mkdtempSync(join(tmpdir(), 'spirl-bench-keys-'));
+  const service = await kind.start(dir);
+  try {
+    const ways = await Ways.open(kind, service, effort);
+    try {
+      const samples = await inRounds(
+        {
+          bare: (ms) => ways.sampleBare(ms),
+          module: (ms) => ways.sampleModule(ms),
+          wire: (ms) => ways.sampleWire(ms),
+        },
+        {
+          ...effort,
+          rounds: Math.min(ROUNDS, effort.rounds),
+          progress: (text) => effort.progress(`${kind.name}, ${text}`),
+        },
+      );
+      return [
+        figureOf(`${kind.name}: through the key manager`, kind, samples.module, samples.bare),
+        figureOf(`${kind.name}: X.509-SVIDs over the wire`, kind, samples.wire, samples.bare),
+      ];
+    } finally {
+      await ways.close();
+    }
+  } finally {
+    await service.stop();
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+function figureOf(name: string, { share }: KeyServiceKind, own: readonly Sample[], bare: readonly Sample[]): Figure {
+  const median = (samples: readonly Sample[], field: keyof Sample): number =>
+    spreadOf(samples.map((sample) => sample[field])).median;
+  return {
+    name,
+    ratios: ratiosOf(own, bare, 'perSecond'),
+    ...(share !== undefined && { target: { is: 'at least' as const, value: share } }),
+    absolute: {
+      'per second': median(own, 'perSecond').toFixed(0),
+      'bare per second': median(bare, 'perSecond').toFixed(0),
+      'CPU per signature': `${median(own, 'cpu').toFixed(0)} us`,
+    },
+  };
+}
+
+export const keyManagersRow: Row = {
+  id: 'K1',
+  work: 'signatures per second through each key manager: in process with verification; as X.509-SVIDs over mTLS',
+  anchor: 'the same service asked by a bare client in a loop, as many calls under way',
+  missing: () =>
+    KINDS.flatMap(({ name, missing }) => {
+      const how = missing();
+      return how === undefined ? [] : [`${name}: ${how}`];
+    }),
+  measure: async (effort) => {
+    const figures: Figure[] = [];
+    for (const kind of KINDS) if (kind.missing() === undefined) figures.push(...(await measureKind(kind, effort)));
+    return figures;
+  },
+};
