@@ -10,6 +10,7 @@ import { clearStaleClaim } from './claim.js';
 import type { KeysetParts } from './keyset-parts.js';
 import { loadKeys, SEALED, type LoadedKeys } from './load-keys.js';
 import { LooseKeys } from './loose-keys.js';
+import { requireNoKeysYet } from './lost-ring.js';
 import { Mutations } from './mutations.js';
 import { openRingStore, type RingStore } from './ring-store.js';
 import { dueStep } from './rotation-schedule.js';
@@ -45,12 +46,14 @@ async function open(parts: KeysetParts, signal: AbortSignal): Promise<OpenedKeys
   const { ring } = await ringStore.load();
   const { keys, strangers } = await loadKeys(ring, parts, signal);
   // While another replica is at work its new key is in no ring yet.
+  const noted = await new LooseKeys(parts).ids();
   const alone = await clearStaleClaim(parts.store, parts.holder, parts.clock.now());
   if (alone) {
     await releaseSealed(parts, strangers, signal);
-    await tellStrangers(parts, ring, strangers);
+    tellStrangers(parts, ring, strangers, noted);
     await releaseLoose(parts, ring, signal);
   }
+  await requireNoKeysYet(ring, parts, noted, signal);
   const state = new Latest<SigningState>({ version: 1, ring, keys });
   await makeFirstKeyset(parts, ringStore, state, signal);
   return { ringStore, state };
@@ -74,8 +77,12 @@ async function releaseSealed(
 }
 
 /** Keys elsewhere that look like ours and that nobody here knows of: an operator may want to look. */
-async function tellStrangers(parts: KeysetParts, ring: Ring, strangers: LoadedKeys['strangers']): Promise<void> {
-  const noted = await new LooseKeys(parts).ids();
+function tellStrangers(
+  parts: KeysetParts,
+  ring: Ring,
+  strangers: LoadedKeys['strangers'],
+  noted: readonly string[],
+): void {
   const released = ring.tombstones.map(({ id }) => id);
   const unknown = strangers.filter(
     ({ id, manager }) => manager.custody !== SEALED && ![...noted, ...released].includes(id),

@@ -5,6 +5,7 @@ import type { Ring } from '../domain/keyset.js';
 import type { RecordStore, SealedRecord, SealedRecords, Sealer } from '../domain/record-store.js';
 import { concurrentMutation } from './concurrent-mutation.js';
 import { emptyRing, sequenceOf } from './key-ring.js';
+import { requireNeverThere } from './lost-ring.js';
 import { decodeRing, encodeRing, parseRingRecord, unusable } from './ring-record.js';
 
 const RECORD = 'ring';
@@ -103,10 +104,9 @@ export async function openRingStore(parts: RingStoreParts, now: number, signal: 
   return new RingStore(parts, macKey, secretKey(await sealer.open(macKey, CONTEXT, signal)));
 }
 
-/** The empty ring is written before the first key is made, so that keys without a ring mean that the ring was lost. */
+/** The empty ring is written before the first key is made, so that anything later without a ring means that the ring was lost. */
 async function makeRing(parts: RingStoreParts, now: number, signal: AbortSignal): Promise<RingStore> {
-  const keys = await parts.store.list('keysets/');
-  if (keys.length > 0) throw unusable(`it is missing, but record ${JSON.stringify(keys[0])} exists`);
+  await requireNeverThere(parts.store);
   const bytes = randomBytes(32);
   const sealed = await parts.sealer.seal(bytes, CONTEXT, signal);
   const ringStore = new RingStore(parts, sealed, secretKey(bytes));
