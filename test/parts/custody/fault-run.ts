@@ -13,6 +13,7 @@ import {
 } from './fault-table.js';
 import { demand, LabDeployment, sectionOf } from './lab-deployment.js';
 import { Cleanup, type Lab } from './lab.js';
+import { startSlowToken } from './slow-token.js';
 import type { Spoilable } from './spoil.js';
 import { UPSTREAMS } from './upstreams.js';
 
@@ -47,7 +48,8 @@ export async function runFaults(provider: Tried, lab: Lab): Promise<readonly Fau
 
 function begin(provider: Tried, lab: Lab, cleanup: Cleanup): Promise<Spoilable> {
   const custody = custodyOf(provider);
-  return custody === undefined ? UPSTREAMS[upstreamOf(provider)](lab, cleanup) : CUSTODIES[custody](lab, cleanup);
+  if (custody === undefined) return UPSTREAMS[upstreamOf(provider)](lab, cleanup);
+  return custody === 'pkcs11Tpm' ? startSlowToken(lab, cleanup) : CUSTODIES[custody](lab, cleanup);
 }
 
 function sectionsOf(provider: Tried, { extension }: Spoilable): readonly object[] {

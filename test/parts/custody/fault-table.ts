@@ -2,7 +2,7 @@ import { CUSTODY_TITLES, UPSTREAM_TITLES, type CustodyName, type UpstreamName } 
 
 export const FAULTS = {
   away: 'nobody listens, the token is pulled out, or the key file is missing',
-  slow: '300 ms more for each answer',
+  slow: '300 ms more for each answer; a TPM is asked several times for one signature',
   reset: 'each connection is reset',
   throttled: 'the first two answers to each kind of call say too much, as the service words it, then it is well again',
   failing: 'HTTP 500',
@@ -27,8 +27,10 @@ export type Behaviour =
   | 'signs'
   | 'UNAVAILABLE';
 
+/** Where keys lie whose service is tried. */
+export type TriedCustody = Exclude<CustodyName, 'sealed'> | 'pkcs11Tpm';
 /** Whose faults are tried: that of the keys, or the authority above the deployment's CA (then keys are sealed locally). */
-export type Tried = Exclude<CustodyName, 'sealed'> | `upstream ${Exclude<UpstreamName, 'selfSigned'>}`;
+export type Tried = TriedCustody | `upstream ${Exclude<UpstreamName, 'selfSigned'>}`;
 
 export type FaultRow = Readonly<Record<Phase, Behaviour>> & {
   readonly provider: Tried;
@@ -53,22 +55,26 @@ export const TRIED: Readonly<Record<Tried, readonly FaultName[]>> = {
   awsKMS: NETWORK,
   azureKeyVault: NETWORK,
   pkcs11: ['away'],
+  pkcs11Tpm: ['slow'],
   webhook: NETWORK,
   'upstream awsPca': NETWORK,
   'upstream disk': ['away', ...FILES],
   'upstream webhook': NETWORK,
 };
 
-const NO_FILES = 'it has no key file that the server reads';
 /** Why a fault is not tried, for every one that is not. */
 export const NOT_TRIED: Readonly<Partial<Record<Tried, Readonly<Partial<Record<FaultName, string>>>>>> = {
   pkcs11: {
-    slow: 'SoftHSM answers as fast as it computes',
+    slow: 'SoftHSM answers as fast as it computes; the TPM is a slow token',
     reset: 'a module is called in the server itself: there is no connection',
     throttled: 'a module has no such answer; what it says when it has no room is tried with a module in memory',
     failing: 'a module answers with codes; each kind of code is tried with a module in memory',
     truncated: 'there is no connection',
     garbage: 'a module is trusted code of the server; its signatures are verified like all others',
+  },
+  pkcs11Tpm: {
+    away: 'its resource manager ends with its TPM; SoftHSM shows what a token that goes comes to',
+    ...Object.fromEntries(NETWORK.slice(2).map((fault) => [fault, 'as for SoftHSM: it is a module too'])),
   },
   'upstream disk': Object.fromEntries(NETWORK.slice(1).map((fault) => [fault, 'files are read, nobody is asked'])),
 };
@@ -82,12 +88,17 @@ const OTHERWISE: Readonly<Partial<Record<`${Tried} ${FaultName}`, Partial<Record
 export function axisOf(provider: Tried): Axis {
   const custody = custodyOf(provider);
   if (custody === undefined) return 'upstream authority';
-  return CUSTODY_TITLES[custody].axis === 'key manager' ? 'key manager' : 'key wrapping';
+  return TITLES[custody].axis === 'key manager' ? 'key manager' : 'key wrapping';
 }
 
+const TITLES = {
+  ...CUSTODY_TITLES,
+  pkcs11Tpm: { axis: 'key manager', provider: 'PKCS#11 (TPM in software)' },
+} as const satisfies Record<TriedCustody, { readonly axis: string; readonly provider: string }>;
+
 /** Undefined: it is an upstream. */
-export function custodyOf(provider: Tried): Exclude<CustodyName, 'sealed'> | undefined {
-  return provider in CUSTODY_TITLES ? (provider as Exclude<CustodyName, 'sealed'>) : undefined;
+export function custodyOf(provider: Tried): TriedCustody | undefined {
+  return provider in TITLES ? (provider as TriedCustody) : undefined;
 }
 
 export function upstreamOf(provider: Tried): UpstreamName {
@@ -96,7 +107,7 @@ export function upstreamOf(provider: Tried): UpstreamName {
 
 export function titleOf(provider: Tried): string {
   const custody = custodyOf(provider);
-  return custody === undefined ? UPSTREAM_TITLES[upstreamOf(provider)] : CUSTODY_TITLES[custody].provider;
+  return custody === undefined ? UPSTREAM_TITLES[upstreamOf(provider)] : TITLES[custody].provider;
 }
 
 const PROVIDERS = Object.keys(TRIED) as Tried[];
@@ -109,20 +120,16 @@ export const FAULT_ROWS: readonly FaultRow[] = PROVIDERS.flatMap((provider) =>
   }),
 );
 
-/** Why a provider is spared a fault; throws for one that is neither tried nor explained. */
-export function whyNot(provider: Tried, fault: FaultName): string {
-  const why = NOT_TRIED[provider]?.[fault] ?? ((FILES as readonly string[]).includes(fault) ? NO_FILES : undefined);
-  if (why === undefined) throw new Error(`${provider}, ${fault}: neither tried nor explained`);
-  return why;
-}
-
-/** Every provider and fault that is not tried, with the reason; faults of one provider that have one reason together. */
+/**
+ * Every provider and fault that is not tried, with the reason; faults of one provider that have one reason together. Throws for one
+ * that is neither tried nor explained. Faults of files are a file's.
+ */
 export function notTried(): readonly { readonly provider: Tried; readonly faults: string; readonly why: string }[] {
   return PROVIDERS.flatMap((provider) => {
     const reasons = new Map<string, FaultName[]>();
-    for (const fault of Object.keys(FAULTS) as FaultName[]) {
-      if (TRIED[provider].includes(fault)) continue;
-      const why = whyNot(provider, fault);
+    for (const fault of NETWORK.filter((one) => !TRIED[provider].includes(one))) {
+      const why = NOT_TRIED[provider]?.[fault];
+      if (why === undefined) throw new Error(`${provider}, ${fault}: neither tried nor explained`);
       reasons.set(why, [...(reasons.get(why) ?? []), fault]);
     }
     return [...reasons].map(([why, faults]) => ({ provider, faults: faults.join(', '), why }));

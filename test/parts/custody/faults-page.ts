@@ -36,7 +36,8 @@ ${Object.entries(FAULTS)
 const SPARED = `
 ## Not tried, and why
 
-Keys that are sealed with the local file have no service that could fail, and a self-signed deployment has no authority above it.
+Keys that are sealed with the local file have no service that could fail, and a self-signed deployment has no authority above it. The faults
+of key files are tried where the server reads one.
 
 | what | provider | fault | why not |
 |---|---|---|---|
