@@ -1,5 +1,5 @@
 import { FIRST_ISSUES } from '../../src/issuer-client/call-limits.js';
-import { backoffMs, Outage, RETRY_MAX_MS } from '../../src/svid/backoff.js';
+import { backoffMs, Outage, RETRY_MAX_MS, retryWaitMs } from '../../src/svid/backoff.js';
 import { planRenewals, type Candidate } from '../../src/svid/renewal-plan.js';
 import { MAX_RENEWAL_CALLS, renewalStep, type Gate } from '../../src/svid/renewal-step.js';
 import { FIRST_MINTS_AT_ONCE } from '../../src/svid/x509-minting.js';
@@ -122,7 +122,7 @@ export class AgentModel {
     for (let i = 0; i < items && svid >= 0; i++) {
       const after = this.#fleet.next[svid] ?? -1;
       if (i < issued) this.#replace(svid, agent, pool.keyset[message] ?? NEW, now);
-      else this.#failed(svid, agent, renewal, issued === 0, now);
+      else this.#failed(svid, agent, { renewal, all: issued === 0, askedMs: pool.retryAfterMs[message] ?? 0 }, now);
       svid = after;
     }
     if (bound || issued === 0) this.wakeBy(agent, now + LEAST_WAIT_MS);
@@ -229,14 +229,19 @@ export class AgentModel {
     this.wakeBy(agent, Math.max(forcedAt, again));
   }
 
-  #failed(svid: number, agent: number, renewal: boolean, all: boolean, now: number): void {
+  #failed(
+    svid: number,
+    agent: number,
+    { renewal, all, askedMs }: { renewal: boolean; all: boolean; askedMs: number },
+    now: number,
+  ): void {
     const attempts = Math.min(255, (this.#fleet.attempts[svid] ?? 0) + 1);
     this.#fleet.attempts[svid] = attempts;
     this.#fleet.flags[svid] = (this.#fleet.flags[svid] ?? 0) & ~IN_FLIGHT;
     if (renewal && all) return;
     const { retry, retryAtMost } = this.#scenario.workloads;
     const waitMs = renewal
-      ? backoffMs(attempts, RETRY_MAX_MS, this.#random.next)
+      ? retryWaitMs(attempts, askedMs, this.#random.next)
       : Math.min(retryAtMost, retry * 2 ** Math.min(attempts - 1, 20)) * (0.5 + 0.5 * this.#random.next());
     this.#fleet.setRetryAt(svid, now + waitMs);
     this.wakeBy(agent, now + waitMs);

@@ -22,6 +22,12 @@ export class MessagePool {
   issued = new Int32Array(1024);
   /** SVIDs that the server took in and has not begun. */
   waiting = new Int32Array(1024);
+  /** When it came to the server. */
+  arrivedAt = new Float64Array(1024);
+  /** How long a server that refused SVIDs of it asked to wait; 0: it did not. */
+  retryAfterMs = new Float64Array(1024);
+  /** The next message of the same agent in the same line. */
+  behind = new Int32Array(1024);
   /** Keyset that signs. */
   keyset = new Uint8Array(1024);
   /** Whether a taint or removal is the reason. */
@@ -49,6 +55,7 @@ export class MessagePool {
     this.pending[message] = 0;
     this.issued[message] = 0;
     this.waiting[message] = 0;
+    this.retryAfterMs[message] = 0;
     this.wave[message] = 0;
     this.awaited[message] = 1;
     this.#holders[message] = 2;
@@ -92,6 +99,9 @@ export class MessagePool {
     this.pending = grown(new Int32Array(length), this.pending);
     this.issued = grown(new Int32Array(length), this.issued);
     this.waiting = grown(new Int32Array(length), this.waiting);
+    this.arrivedAt = grown(new Float64Array(length), this.arrivedAt);
+    this.retryAfterMs = grown(new Float64Array(length), this.retryAfterMs);
+    this.behind = grown(new Int32Array(length), this.behind);
     this.keyset = grown(new Uint8Array(length), this.keyset);
     this.wave = grown(new Uint8Array(length), this.wave);
     this.life = grown(new Uint8Array(length), this.life);

@@ -12,6 +12,7 @@ import {
 } from '../../src/runtime/settings.js';
 import { overlaySettings, type SettingOverrides } from '../../src/runtime/settings-overlay.js';
 import { parseYaml } from '../../src/runtime/yaml-document.js';
+import { ISSUANCE_LIMITS } from '../../server-stub/src/api/issuance-limits.js';
 import { CALL_MS } from '../../src/issuer-client/call-limits.js';
 import { RENEWALS_PER_SECOND } from '../../src/svid/renewal-gate.js';
 import { SVID_DEFAULTS } from '../../src/svid/svid-room.js';
@@ -79,7 +80,12 @@ export const SCENARIO_SETTINGS = {
     replicas: integer('Server replicas.', 3, 1, 1000),
     capacity: rate('SVIDs that one replica issues, without the key manager’s part.', '4000/s', { min: 1, max: 1e6 }),
     workers: integer('Issued at the same time by one replica.', 1, 1, 256),
-    waiting: integer('SVIDs that may wait at one replica; more are refused.', 20_000, 1, 10_000_000),
+    waiting: integer(
+      'SVIDs that may wait at one replica; more are refused, and so is what would wait too long.',
+      ISSUANCE_LIMITS.waiting,
+      1,
+      10_000_000,
+    ),
     deadline: duration('How long an agent waits for the answer to one message.', `${CALL_MS / 1000}s`, {
       min: '1s',
       max: '10m',

@@ -1,12 +1,15 @@
+import { ISSUANCE_LIMITS, type IssuanceLimits } from '../../server-stub/src/api/issuance-limits.js';
 import type { CalendarQueue } from './calendar-queue.js';
 import { SERVED, SIGNED } from './event-kinds.js';
 import type { Caller, KeyManagerModel } from './key-manager-model.js';
-import type { MessagePool } from './message-pool.js';
+import { NumberQueue, type MessagePool } from './message-pool.js';
 import type { Scenario } from './scenario.js';
 import { ServerQueue } from './server-queue.js';
 
 /** Signatures under way of one replica; the place of one is `replica * PLACES + number`. */
 const PLACES = 64;
+/** More than there may be. */
+const MAX_REPLICAS = 1024;
 /** Set as the replica of a message that was lost with it. */
 const LOST = -2;
 
@@ -17,7 +20,7 @@ export interface ServerEvents {
   lost(message: number, now: number): void;
   /** SVIDs were issued for `message`. */
   minted(message: number, count: number, now: number): void;
-  /** SVIDs of `message` were refused because too many wait. */
+  /** SVIDs of `message` were refused: they would have to wait too long, or have. */
   shed(message: number, count: number, now: number): void;
   /** The keyset that signs now. */
   readonly activeKeyset: number;
@@ -28,12 +31,16 @@ interface Replica {
   caller: Caller;
   /** Why it is away, counted: it may be lost twice. */
   away: number;
-  /** Messages (memory) or signatures (remote) under way. */
+  /** How often it was lost; what an older process had begun is not heard of again. */
+  life: number;
+  /** Workers at work (memory), SVIDs under way (remote). */
   busy: number;
-  /** Until then its processor is taken (remote). */
+  /** Until then its processor is taken. */
   busyUntil: number;
-  /** Messages being issued (memory). */
-  readonly inService: Set<number>;
+  /** Calls to the key manager, those that pause included. */
+  calling: number;
+  /** Places whose signature waits for its turn to be called. */
+  readonly asking: NumberQueue;
   readonly freePlaces: number[];
 }
 
@@ -43,6 +50,7 @@ export class ServerModel {
   readonly #pool: MessagePool;
   readonly #keyManager: KeyManagerModel;
   readonly #tell: ServerEvents;
+  readonly #limits: IssuanceLimits;
   readonly #replicas: Replica[];
   readonly #workers: number;
   readonly #perItemMs: number;
@@ -63,15 +71,14 @@ export class ServerModel {
     this.#pool = pool;
     this.#keyManager = keyManager;
     this.#tell = tell;
+    this.#limits = { ...ISSUANCE_LIMITS, waiting: servers.waiting };
     this.#workers = servers.workers;
     this.#perItemMs = (1000 * servers.workers) / servers.capacity;
     this.#replicas = Array.from({ length: servers.replicas }, () => ({
-      queue: new ServerQueue(pool, servers.waiting),
+      queue: new ServerQueue(pool, this.#limits, (message, why, now) => this.#dropped(message, why, now)),
       caller: keyManager.caller(),
-      away: 0,
-      busy: 0,
-      busyUntil: 0,
-      inService: new Set(),
+      ...{ away: 0, life: 0, busy: 0, busyUntil: 0, calling: 0 },
+      asking: new NumberQueue(),
       freePlaces: Array.from({ length: PLACES }, (_, i) => PLACES - 1 - i),
     }));
     this.#message = new Int32Array(servers.replicas * PLACES).fill(-1);
@@ -85,17 +92,9 @@ export class ServerModel {
     return this.#replicas.flatMap(({ away }, index) => (away === 0 ? [index] : []));
   }
 
-  isAlive(replica: number): boolean {
-    return this.#replicas[replica]?.away === 0;
-  }
-
   /** SVIDs that wait or are being issued, of all replicas. */
-  get waiting(): number {
-    return this.#replicas.reduce((sum, { queue, busy, inService }) => {
-      let issuing = this.#keyManager.isRemote ? busy : 0;
-      for (const message of inService) issuing += this.#pool.pending[message] ?? 0;
-      return sum + queue.items + issuing;
-    }, 0);
+  waiting(now: number): number {
+    return this.#replicas.reduce((sum, replica) => sum + replica.queue.items + this.#underWay(replica, now), 0);
   }
 
   arrive(message: number, now: number): void {
@@ -106,7 +105,7 @@ export class ServerModel {
       return;
     }
     const asked = this.#pool.items[message] ?? 0;
-    const taken = replica.queue.enter(message);
+    const taken = replica.queue.enter(message, this.#underWay(replica, now), now);
     if (taken < asked) this.#tell.shed(message, asked - taken, now);
     if (taken === 0) this.#tell.answered(message, now);
     else this.#start(index, now);
@@ -117,9 +116,8 @@ export class ServerModel {
     const replica = this.#replicas[index] as Replica;
     replica.away++;
     if (replica.away > 1) return;
-    const lost = new Set(replica.inService);
+    const lost = new Set<number>();
     replica.queue.clear((message) => lost.add(message));
-    replica.inService.clear();
     for (let place = index * PLACES; place < (index + 1) * PLACES; place++) {
       const message = this.#message[place] ?? -1;
       if (message >= 0) lost.add(message);
@@ -127,8 +125,12 @@ export class ServerModel {
     }
     replica.freePlaces.length = 0;
     for (let i = PLACES - 1; i >= 0; i--) replica.freePlaces.push(i);
-    replica.busy = 0;
+    while (replica.asking.size > 0) replica.asking.shift();
     // It comes back as a new process.
+    replica.life++;
+    replica.busy = 0;
+    replica.busyUntil = 0;
+    replica.calling = 0;
     replica.caller = this.#keyManager.caller();
     for (const message of lost) {
       this.#pool.replica[message] = LOST;
@@ -137,22 +139,15 @@ export class ServerModel {
   }
 
   return(index: number): void {
-    const replica = this.#replicas[index] as Replica;
-    replica.away--;
-    replica.busyUntil = 0;
+    (this.#replicas[index] as Replica).away--;
   }
 
-  /** A message was issued (keys in memory). */
-  served(message: number, now: number): void {
-    const index = this.#pool.replica[message] ?? 0;
-    const replica = this.#replicas[index];
-    if (replica?.inService.delete(message) !== true) return;
+  /** A worker has issued what it had begun (keys in memory). `value`: what `#serve` scheduled. */
+  served(value: number, now: number): void {
+    const index = value % MAX_REPLICAS;
+    const replica = this.#replicas[index] as Replica;
+    if (replica.life !== Math.floor(value / MAX_REPLICAS)) return;
     replica.busy--;
-    const count = this.#pool.pending[message] ?? 0;
-    this.#pool.issued[message] = count;
-    this.#pool.pending[message] = 0;
-    this.#tell.minted(message, count, now);
-    this.#tell.answered(message, now);
     this.#start(index, now);
   }
 
@@ -170,69 +165,88 @@ export class ServerModel {
       this.#call(place, outcome);
       return;
     }
-    this.#free(replica, place);
-    replica.busy--;
-    if (outcome === 'signed') {
-      this.#pool.issued[message] = (this.#pool.issued[message] ?? 0) + 1;
-      this.#tell.minted(message, 1, now);
-    }
-    this.#finished(message, 1, now);
+    replica.calling--;
+    if (outcome === 'signed') this.#issued(message, now);
+    this.#ended(replica, place, now);
     this.#start(index, now);
   }
 
   #start(index: number, now: number): void {
     const replica = this.#replicas[index] as Replica;
-    for (let message = replica.queue.front(); message >= 0; message = replica.queue.front()) {
-      if (this.#pool.awaited[message] === 0) {
-        // Nothing is signed for a caller that has gone.
-        const left = this.#pool.waiting[message] ?? 0;
-        replica.queue.begun(left);
-        this.#finished(message, left, now);
-      } else if (this.#keyManager.isRemote) {
-        if (!this.#sign(index, replica, message, now)) return;
-      } else {
-        if (replica.busy >= this.#workers) return;
-        this.#serve(replica, message, now);
-      }
-    }
+    if (this.#keyManager.isRemote) this.#sign(index, replica, now);
+    else while (replica.busy < this.#workers && this.#serve(index, replica, now));
   }
 
-  #serve(replica: Replica, message: number, now: number): void {
-    const count = this.#pool.waiting[message] ?? 0;
-    replica.queue.begun(count);
+  /** A worker begins as many SVIDs as the server begins in one turn of its event loop; false when none waits. */
+  #serve(index: number, replica: Replica, now: number): boolean {
+    const most = this.#workers === 1 ? this.#limits.perTurn : 1;
+    let count = 0;
+    while (count < most) {
+      const message = replica.queue.next(count, now + count * this.#perItemMs);
+      if (message < 0) break;
+      count++;
+      const doneAt = now + count * this.#perItemMs;
+      this.#issued(message, doneAt);
+      replica.queue.ended(doneAt);
+      this.#finished(replica, message, doneAt);
+    }
+    if (count === 0) return false;
     replica.busy++;
-    replica.inService.add(message);
-    this.#pool.keyset[message] = this.#tell.activeKeyset;
-    this.#events.schedule(now + count * this.#perItemMs, SERVED, message);
+    replica.busyUntil = now + count * this.#perItemMs;
+    this.#events.schedule(replica.busyUntil, SERVED, replica.life * MAX_REPLICAS + index);
+    return true;
   }
 
-  /** Begins one signature; false when there is no place for it. */
-  #sign(index: number, replica: Replica, message: number, now: number): boolean {
-    if (replica.busy >= Math.min(PLACES, replica.caller.limit.value)) return false;
-    if (this.#pool.waiting[message] === this.#pool.pending[message]) {
-      this.#pool.keyset[message] = this.#tell.activeKeyset;
+  /** SVIDs get places while there are any; as many are called for at a time as the key manager bears. */
+  #sign(index: number, replica: Replica, now: number): void {
+    for (;;) {
+      while (replica.busy < PLACES) {
+        const message = replica.queue.next(replica.busy, now);
+        if (message < 0) break;
+        const free = replica.freePlaces.pop();
+        if (free === undefined) throw new Error('no place for a signature');
+        replica.busy++;
+        this.#message[index * PLACES + free] = message;
+        replica.asking.push(index * PLACES + free);
+      }
+      if (replica.asking.size === 0 || replica.calling >= replica.caller.limit.value) return;
+      this.#ask(replica, replica.asking.shift(), now);
     }
-    replica.queue.begun(1);
-    if (!replica.caller.circuit.admits(now)) {
-      this.#finished(message, 1, now);
-      return true;
+  }
+
+  #ask(replica: Replica, place: number, now: number): void {
+    const message = this.#message[place] ?? -1;
+    // Nothing is signed for a caller that has gone, and nothing is asked of a service that is down.
+    if (this.#pool.awaited[message] === 0 || !replica.caller.circuit.admits(now)) {
+      this.#ended(replica, place, now);
+      return;
     }
-    const free = replica.freePlaces.pop();
-    if (free === undefined) throw new Error('no place for a signature');
-    const place = index * PLACES + free;
     const startAt = Math.max(now, replica.busyUntil);
     replica.busyUntil = startAt + this.#perItemMs / this.#workers;
-    replica.busy++;
-    this.#message[place] = message;
+    replica.calling++;
     this.#attempt[place] = 1;
     this.#begunAt[place] = startAt;
     this.#call(place, startAt);
-    return true;
   }
 
   #call(place: number, now: number): void {
     const value = (place << 8) | (this.#calls[place] ?? 0);
     this.#events.schedule(this.#keyManager.endOfCall(now), SIGNED, value);
+  }
+
+  #issued(message: number, now: number): void {
+    if (this.#pool.issued[message] === 0) this.#pool.keyset[message] = this.#tell.activeKeyset;
+    this.#pool.issued[message] = (this.#pool.issued[message] ?? 0) + 1;
+    this.#tell.minted(message, 1, now);
+  }
+
+  /** The signature of a place has ended, with or without an SVID. */
+  #ended(replica: Replica, place: number, now: number): void {
+    const message = this.#message[place] ?? -1;
+    this.#free(replica, place);
+    replica.busy--;
+    replica.queue.ended(now);
+    this.#finished(replica, message, now);
   }
 
   /** Calls that are still on their way for this place are not heard any more. */
@@ -242,9 +256,21 @@ export class ServerModel {
     replica.freePlaces.push(place % PLACES);
   }
 
-  #finished(message: number, count: number, now: number): void {
-    const left = (this.#pool.pending[message] ?? 0) - count;
+  #dropped(message: number, why: 'late' | 'gone', now: number): void {
+    const replica = this.#replicas[this.#pool.replica[message] ?? 0] as Replica;
+    if (why === 'late') this.#tell.shed(message, 1, now);
+    this.#finished(replica, message, now);
+  }
+
+  #finished(replica: Replica, message: number, now: number): void {
+    const left = (this.#pool.pending[message] ?? 0) - 1;
     this.#pool.pending[message] = left;
+    replica.queue.left(message, 1);
     if (left === 0) this.#tell.answered(message, now);
+  }
+
+  #underWay(replica: Replica, now: number): number {
+    if (this.#keyManager.isRemote || this.#workers > 1) return replica.busy;
+    return Math.max(0, Math.ceil((replica.busyUntil - now) / this.#perItemMs - 1e-9));
   }
 }

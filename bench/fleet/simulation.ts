@@ -306,6 +306,6 @@ class Simulation {
 
   #second(second: number, now: number): void {
     this.#events.schedule(now + 1000, kinds.SECOND, second + 1);
-    if (this.#progress.look(second, this.#servers.waiting, this.#failures.toCome, now)) this.#doneAt = now;
+    if (this.#progress.look(second, this.#servers.waiting(now), this.#failures.toCome, now)) this.#doneAt = now;
   }
 }

@@ -10,6 +10,15 @@ export function backoffMs(attempts: number, maxMs: number, random: () => number)
 /** Longest wait of one identity, or one token, that fails while others do not. */
 export const RETRY_MAX_MS = 60_000;
 
+/**
+ * Wait of one identity after its `attempts`th failure. A server that has too much to do says when it is worth asking again (`askedMs`;
+ * 0: it did not); that is spread, or all that it refused would return at once.
+ */
+export function retryWaitMs(attempts: number, askedMs: number, random: () => number): number {
+  const asked = askedMs === 0 ? 0 : Math.min(RETRY_MAX_MS, askedMs * (1 + random()));
+  return Math.max(asked, backoffMs(attempts, RETRY_MAX_MS, random));
+}
+
 /** Longest wait for a server that is away: what waited for it is renewed soon after its return. */
 const AWAY_MAX_MS = 6_000;
 

@@ -5,7 +5,7 @@ import type { Clock } from '../runtime/clock.js';
 import { withDeadline } from '../runtime/deadline.js';
 import { SpirlError } from '../runtime/errors.js';
 import type { Logger } from '../runtime/logger.js';
-import { backoffMs, type Outage, RETRY_MAX_MS } from './backoff.js';
+import { backoffMs, type Outage, RETRY_MAX_MS, retryWaitMs } from './backoff.js';
 import { ISSUER_DEADLINE_MS, type X509Issuer } from './issuer.js';
 import type { RenewalChance } from './renewal-chance.js';
 import { lifetimeOf, renewalDueAt } from './renewal-schedule.js';
@@ -184,9 +184,8 @@ export class X509Minting {
     const spiffeId = entry.held.svid.spiffeId.toString();
     log.warn('Renewal failed, the present SVID stays', { spiffeId, error: shown.cause ?? shown });
     if (serverAway) return;
-    // A server that has too much to do says when it is worth asking again; spread, or all that it refused would return at once.
-    const asked = error instanceof Overloaded ? Math.min(RETRY_MAX_MS, error.retryAfterMs * (1 + random())) : 0;
-    entry.retryAt = clock.monotonic() + Math.max(asked, backoffMs(entry.attempts, RETRY_MAX_MS, random));
+    const askedMs = error instanceof Overloaded ? error.retryAfterMs : 0;
+    entry.retryAt = clock.monotonic() + retryWaitMs(entry.attempts, askedMs, random);
   }
 }
 
