@@ -57,7 +57,10 @@ function recordsOf(stateDir: string): readonly { readonly name: string; readonly
     const name = entry.isFile() ? recordNameOf(entry.name) : undefined;
     if (name === undefined) return [];
     return [
-      { name, value: (JSON.parse(readFileSync(join(entry.parentPath, entry.name), 'utf8')) as { value: unknown }).value },
+      {
+        name,
+        value: (JSON.parse(readFileSync(join(entry.parentPath, entry.name), 'utf8')) as { value: unknown }).value,
+      },
     ];
   });
 }
