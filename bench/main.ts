@@ -6,6 +6,7 @@ import { measureGuarded } from './guard/guard-run.js';
 import { GUARDED_FIGURES } from './guard/guarded-figures.js';
 import { measureRows } from './measure.js';
 import { reportPage } from './report/page.js';
+import { printedRows, printIntoDocs } from './report/printed-page.js';
 import { projectRoot } from './rig/program.js';
 import { spreadOf, type Effort, type Spread } from './row.js';
 import { ROWS } from './rows.js';
@@ -36,7 +37,7 @@ const effortOf = ({ id }: { readonly id: string }): Effort => ({
   fullTime: args.includes('--full-time'),
   ...(profile && { profiling: { folder: profiles } }),
   rounds: quick ? 3 : 9,
-  sampleMs: quick ? 200 : 1_000,
+  sampleMs: quick ? 100 : 1_000,
   progress: (text) => process.stderr.isTTY && process.stderr.write(`\r\u001b[K${id}: ${text} `),
 });
 
@@ -61,7 +62,8 @@ if (profile) process.stdout.write(`CPU profiles: ${profiles}\n`);
 if (args.includes('--baseline')) {
   const guard = await guardBaseline(about);
   writeFileSync(join(folder, 'baseline.json'), `${JSON.stringify({ ...report, guard }, undefined, 2)}\n`);
-  process.stdout.write('this is the baseline now\n');
+  printIntoDocs('bench', printedRows(about, results));
+  process.stdout.write('this is the baseline now, and printed in docs/performance.md\n');
 }
 
 /** The guarded figures as the guard measures them: the middle one of three runs. */

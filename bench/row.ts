@@ -38,6 +38,11 @@ export interface Effort {
   readonly progress: (text: string) => void;
 }
 
+/** How long a process is given work before it is measured, so that its code is compiled; milliseconds. */
+export function warmUpMs({ sampleMs }: Effort): number {
+  return Math.min(1_500, 6 * sampleMs);
+}
+
 export interface Spread {
   readonly median: number;
   readonly min: number;

@@ -8,6 +8,7 @@ import { LoadProcess } from '../rig/load-process.js';
 import { projectRoot } from '../rig/program.js';
 import { freePort, TrustDomain } from '../rig/trust-domain.js';
 import { reportPage } from '../report/page.js';
+import { printedRows, printIntoDocs } from '../report/printed-page.js';
 import { printFigure } from '../report/terminal.js';
 import type { Effort, Figure } from '../row.js';
 import { compareFetching } from './fetching.js';
@@ -17,7 +18,7 @@ import { compareStarts } from './starting.js';
 import { Spire, SPIRE_FOLDER } from './spire.js';
 import { compareFootprint, compareStreaming } from './streaming.js';
 
-// usage: npm run bench:peers -- [B3 B5 B6 B7 B9] [--quick]
+// usage: npm run bench:peers -- [B3 B5 B6 B7 B9] [--quick] [--baseline]
 // Builds SPIRE once, then the same work on it and on this project, side by side. Wants root: many identities are many users.
 
 /** In this order; what a part needs of its own, agents among it, it starts itself. */
@@ -79,7 +80,8 @@ const about = `${now.slice(0, 10)}, Node ${process.version}, ${cpus().length} co
 const folder = join(projectRoot, 'bench/results');
 mkdirSync(folder, { recursive: true });
 const file = join(folder, `peers-${now.replaceAll(':', '-')}`);
-const row = { id: 'Peers', work: 'this project over SPIRE, same work, same run', anchor: 'SPIRE 1.15.3', figures };
+const row = { id: 'SPIRE', work: 'this project over SPIRE, same work, same run', anchor: 'SPIRE 1.15.3', figures };
 writeFileSync(`${file}.json`, `${JSON.stringify({ about, quick, figures }, undefined, 2)}\n`);
 writeFileSync(`${file}.html`, reportPage([row], about));
 process.stdout.write(`${about}\nwritten to ${file}.json and .html\n`);
+if (args.includes('--baseline')) printIntoDocs('peers', printedRows(about, [row]));

@@ -5,7 +5,7 @@ import type { WorkloadLoad } from '../load/workloads.js';
 import { LoadProcess } from '../rig/load-process.js';
 import { TrustDomain } from '../rig/trust-domain.js';
 import { inRounds } from '../rounds.js';
-import { spreadOf, type Effort, type Figure, type Row } from '../row.js';
+import { spreadOf, warmUpMs, type Effort, type Figure, type Row } from '../row.js';
 import { sampleFetches } from './fetch.js';
 import { minterOf, sampleMints } from './mint-over-wire.js';
 import { bundleUpdates, samplePush, type PushSample } from './push.js';
@@ -57,7 +57,7 @@ async function fetching(domain: TrustDomain, effort: Effort): Promise<Figure> {
   const agent = await domain.startAgent();
   const load = new LoadProcess<WorkloadLoad>('load/workloads.js');
   const target = { pid: agent.program.pid, socket: agent.socket };
-  await sampleFetches(load, target, 'x509', 16, effort.quick ? 500 : 3_000);
+  await sampleFetches(load, target, 'x509', 16, warmUpMs(effort));
   const counts = sizes(8);
   const cases = counts.map((inFlight) => [
     `${inFlight} fetches in flight`,
@@ -79,19 +79,25 @@ async function fetching(domain: TrustDomain, effort: Effort): Promise<Figure> {
 type Sampler<Result> = (ms: number) => Promise<Result>;
 
 const paceOf = ({ quick }: Effort): Pick<Effort, 'rounds' | 'sampleMs'> =>
-  quick ? { rounds: 2, sampleMs: 300 } : { rounds: 5, sampleMs: 1_500 };
+  quick ? { rounds: 2, sampleMs: 200 } : { rounds: 5, sampleMs: 1_500 };
 
 /** Updates to N streams, all on one agent that has been updated before. */
-async function updates(domain: TrustDomain, count: number, rounds: number): Promise<PushSample[]> {
+async function updates(domain: TrustDomain, count: number, effort: Effort): Promise<PushSample[]> {
   const agent = await domain.startAgent();
   const load = new LoadProcess<WorkloadLoad>('load/workloads.js');
   const others = new LoadProcess<WorkloadLoad>('load/workloads.js');
-  const warm = { sockets: [agent.socket], path: X509_PATH, body: Buffer.alloc(0), inFlight: 8, ms: 1_500 } as const;
+  const warm = {
+    sockets: [agent.socket],
+    path: X509_PATH,
+    body: Buffer.alloc(0),
+    inFlight: 8,
+    ms: warmUpMs(effort),
+  } as const;
   await load.do('loop', { ...warm, connectionPer: 'call' });
   await load.do('open', [agent.socket], count);
   const target = { pid: agent.program.pid, socket: agent.socket, load, push: bundleUpdates(domain) };
   const samples: PushSample[] = [];
-  for (let round = 0; round < rounds; round++) samples.push(await samplePush(target, others));
+  for (let round = 0; round < (effort.quick ? 1 : 5); round++) samples.push(await samplePush(target, others));
   await load.do('closeAll');
   await Promise.all([load.stop(), others.stop()]);
   await agent.program.stop();
@@ -103,7 +109,7 @@ async function pushing(domain: TrustDomain, effort: Effort): Promise<readonly Fi
   const cpu: { size: number; cost: number }[] = [];
   for (const size of sizes(effort.quick ? 125 : 625)) {
     effort.progress(`${size} streams`);
-    const samples = await updates(domain, size, effort.quick ? 1 : 5);
+    const samples = await updates(domain, size, effort);
     wall.push({ size, cost: spreadOf(samples.map(({ wallMs }) => wallMs)).median });
     cpu.push({ size, cost: spreadOf(samples.map(({ cpuSeconds }) => cpuSeconds * 1000)).median });
   }

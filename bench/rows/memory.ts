@@ -6,7 +6,7 @@ import { LoadProcess } from '../rig/load-process.js';
 import { manyUsers } from '../rig/many-users.js';
 import { TrustDomain } from '../rig/trust-domain.js';
 import { cpuSeconds, memoryKib } from '../rig/usage.js';
-import type { Effort, Figure, Row } from '../row.js';
+import { warmUpMs, type Effort, type Figure, type Row } from '../row.js';
 import { bundleUpdates } from './push.js';
 
 const STREAMS = 5_000;
@@ -52,9 +52,9 @@ async function idleShare(pid: number, ms: number): Promise<number> {
 }
 
 /** KiB of resident memory that each of `count` streams takes, after the same work to warm up. */
-async function perStreamKib(pid: number, socket: string, count: number): Promise<number> {
+async function perStreamKib(pid: number, socket: string, count: number, warmMs: number): Promise<number> {
   const load = new LoadProcess<WorkloadLoad>('load/workloads.js');
-  const loop = { sockets: [socket], path: X509_PATH, body: EMPTY, inFlight: 8, ms: 1_500 } as const;
+  const loop = { sockets: [socket], path: X509_PATH, body: EMPTY, inFlight: 8, ms: warmMs } as const;
   await load.do('loop', { ...loop, connectionPer: 'call' });
   const before = memoryKib(pid).resident;
   await load.do('open', [socket], count);
@@ -69,13 +69,13 @@ async function measure(effort: Effort): Promise<readonly Figure[]> {
   try {
     const identities = effort.quick ? IDENTITIES / 4 : IDENTITIES;
     effort.progress(`${identities} identities`);
-    const footprint = await manyIdentities(domain, identities, effort.quick ? 2_000 : 10_000);
+    const footprint = await manyIdentities(domain, identities, effort.quick ? 1_500 : 10_000);
     const count = effort.quick ? 1_000 : STREAMS;
     const ratios: number[] = [];
     const shown: Record<string, string> = {};
     for (let round = 1; round <= (effort.quick ? 1 : 3); round++) {
       effort.progress(`${round}: 2 x ${count} streams`);
-      const { agent, bare: anchor } = await bothPerStream(domain, count);
+      const { agent, bare: anchor } = await bothPerStream(domain, count, warmUpMs(effort));
       ratios.push(agent / anchor);
       Object.assign(shown, { agent: `${agent.toFixed(1)} KiB`, bare: `${anchor.toFixed(1)} KiB` });
     }
@@ -92,15 +92,19 @@ async function measure(effort: Effort): Promise<readonly Figure[]> {
 }
 
 /** Fresh processes, because memory that was used once stays resident. */
-async function bothPerStream(domain: TrustDomain, count: number): Promise<{ agent: number; bare: number }> {
+async function bothPerStream(
+  domain: TrustDomain,
+  count: number,
+  warmMs: number,
+): Promise<{ agent: number; bare: number }> {
   const agent = await domain.startAgent();
   const message = await firstOf(agent.socket);
-  const own = await perStreamKib(agent.program.pid, agent.socket, count);
+  const own = await perStreamKib(agent.program.pid, agent.socket, count, warmMs);
   await agent.program.stop();
   const bare = new LoadProcess<BareServer>('anchor/bare-http2.js');
   const anchorSocket = join(domain.dir, 'bare.sock');
   await bare.do('serve', anchorSocket, message, message);
-  const anchor = await perStreamKib(bare.pid, anchorSocket, count);
+  const anchor = await perStreamKib(bare.pid, anchorSocket, count, warmMs);
   await bare.stop();
   return { agent: own, bare: anchor };
 }

@@ -5,7 +5,7 @@ import type { WorkloadLoad } from '../load/workloads.js';
 import { LoadProcess } from '../rig/load-process.js';
 import { TrustDomain, type Agent } from '../rig/trust-domain.js';
 import { cpuSeconds, memoryKib } from '../rig/usage.js';
-import { spreadOf, type Effort, type Figure, type Row } from '../row.js';
+import { spreadOf, warmUpMs, type Effort, type Figure, type Row } from '../row.js';
 
 export interface PushSample {
   readonly wallMs: number;
@@ -79,7 +79,7 @@ async function measure(effort: Effort): Promise<readonly Figure[]> {
     await bare.do('serve', anchorSocket, message, message);
     const targets = streamsOf(domain, agent, bare, anchorSocket, loads);
     effort.progress(`opening 2 x ${count} streams`);
-    await openBoth(targets, count);
+    await openBoth(targets, count, warmUpMs(effort));
     const samples: Record<'agent' | 'bare', PushSample[]> = { agent: [], bare: [] };
     for (let round = 1; round <= Math.min(5, effort.rounds); round++) {
       effort.progress(`update ${round}`);
@@ -107,9 +107,9 @@ function streamsOf(
 }
 
 /** Opens as many streams on both, after the same work to warm up. */
-async function openBoth(targets: Record<'agent' | 'bare', Streams>, count: number): Promise<void> {
+async function openBoth(targets: Record<'agent' | 'bare', Streams>, count: number, warmMs: number): Promise<void> {
   for (const { socket, load } of Object.values(targets)) {
-    const loop = { sockets: [socket], path: X509_PATH, body: Buffer.alloc(0), inFlight: 8, ms: 1_500 } as const;
+    const loop = { sockets: [socket], path: X509_PATH, body: Buffer.alloc(0), inFlight: 8, ms: warmMs } as const;
     await load.do('loop', { ...loop, connectionPer: 'call' });
     await load.do('open', [socket], count);
   }

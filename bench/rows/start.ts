@@ -127,7 +127,7 @@ async function measure(effort: Effort): Promise<readonly Figure[]> {
       }
     }
     effort.progress('policy changes');
-    const policy = await policyServed(domain, load, effort.quick ? 4 : 10);
+    const policy = await policyServed(domain, load, effort.quick ? 2 : 10);
     const figures = startFigures(samples, policy);
     if (process.getuid?.() !== 0) return figures;
     effort.progress('many identities');

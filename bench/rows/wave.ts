@@ -80,7 +80,7 @@ export async function sampleWave(stage: WaveStage, limitMs: number): Promise<Wav
 }
 
 const SVIDS = 10_000;
-const QUICK_SVIDS = 1_000;
+const QUICK_SVIDS = 500;
 const RAISED = 500;
 const RAISED_DELAY_MAX_S = 2;
 const SPECIFIED = { perSecond: 20, delayMaxS: 60 };
