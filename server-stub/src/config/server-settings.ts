@@ -107,7 +107,7 @@ export const SERVER_SETTINGS = {
   },
   labTtl: flag('Allow lifetimes down to 10s, for tests and demonstrations. Warned about in the log.', 'false'),
   startup: {
-    keyServiceTimeout: duration('How long start-up waits for the service that holds the key-encrypting key.', '60s', {
+    keyServiceTimeout: duration('How long a start waits in all for the services that hold its keys.', '60s', {
       min: '1s',
       max: '1h',
     }),
