@@ -10,6 +10,7 @@ import { fleetHtml } from '../report/fleet-html.js';
 import { fleetText } from '../report/fleet-text.js';
 import { liveText } from '../report/live-text.js';
 import type { PerfTerminal } from './perf-terminal.js';
+import { RunStore } from './run-store.js';
 import { readScenario } from './simulate-command.js';
 
 export interface LiveCommandOptions extends Partial<ExistingServerOptions> {
@@ -18,6 +19,7 @@ export interface LiveCommandOptions extends Partial<ExistingServerOptions> {
   readonly output: 'text' | 'json';
   readonly html?: string;
   readonly markdown?: string;
+  readonly results?: string;
   readonly compare?: boolean;
   readonly capacity?: number;
   readonly processes: number;
@@ -45,10 +47,13 @@ export async function liveCommand(
     return { file, scenario, runs: [] };
   });
   const signal = terminal.untilStopped();
+  const store = new RunStore(terminal, options.results);
   for (const { scenario, runs } of subjects) {
     for (const seed of options.seed) {
       const say = (sentence: string): void => terminal.err(`[seed ${seed}] ${sentence}\n`);
-      const run = await liveOnce(scenario, seed, { ...options, clock: terminal.clock, say }, signal);
+      const settings = { ...options, clock: terminal.clock, say };
+      const run = store.find(scenario, seed) ?? (await orStopped(liveOnce(scenario, seed, settings, signal), signal));
+      if (store.find(scenario, seed) === undefined) store.keep(scenario, seed, run);
       runs.push(run);
       if (options.output === 'text') terminal.out(runText(run));
     }
@@ -57,6 +62,15 @@ export async function liveCommand(
   if (options.output === 'json') terminal.out(`${JSON.stringify(all.length === 1 ? all[0] : all, undefined, 2)}\n`);
   if (options.html !== undefined) writeHtml(terminal, options.html, all);
   if (options.markdown !== undefined) writeMarkdown(terminal, options.markdown, subjects, options);
+}
+
+async function orStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    if (!signal.aborted) throw cause;
+    throw new Error('stopped before the end; the processes of the run have ended and their files are gone', { cause });
+  }
 }
 
 function runText({ result, comparison }: LiveRunReport): string {

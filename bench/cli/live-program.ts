@@ -21,6 +21,7 @@ export function addLive(root: Command, terminal: PerfTerminal): void {
   addServer(live)
     .addOption(new Option('-o, --output <format>', 'output').choices(['text', 'json']).default('text'))
     .option('--html <file>', 'write the report, or the comparison, as a page of its own, too')
+    .option('--results <file>', 'keep each run in this file; runs that are in it already are not repeated')
     .option('--markdown <file>', 'write a page about all runs, with plots in a folder beside it; with --compare')
     .action((scenarios: string[], options: LiveCommandOptions) => liveCommand(terminal, scenarios, options));
 }

@@ -64,7 +64,7 @@ export async function runLive(
 ): Promise<LiveOutcome> {
   const { dir, say } = options;
   if (options.capacity === undefined) say('measuring the capacity of the server');
-  const capacity = options.capacity ?? (await measureCapacity(target.access, dir));
+  const capacity = options.capacity ?? (await measureCapacity(target.access, dir, options.clock, signal));
   say(`capacity: ${capacity.toFixed(0)} SVIDs per second`);
   const fleets = new LightFleets(options.processes);
   const full = new FullAgents(target.access, scenario, options);

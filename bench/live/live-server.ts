@@ -63,12 +63,13 @@ export class LiveServer implements LiveTarget {
   ): Promise<LiveServer> {
     const remote = scenario.keyManager.kind === 'remote';
     const keyService = remote ? await SlowKeyService.start(scenario.keyManager, seed, clock) : undefined;
+    let child: ChildProcess | undefined;
     try {
       const port = await freePort();
       const key = createClusterKey();
       writeFileSync(join(dir, 'cluster.key'), key.privateKeyPem, { mode: 0o600 });
       writeFileSync(join(dir, 'server.yaml'), JSON.stringify(settingsOf(dir, port, scenario, keyService)));
-      const child = await serving(dir);
+      child = await serving(dir);
       const admin = await adminOf(dir, clock, signal);
       const cluster = {
         name: 'live',
@@ -88,6 +89,7 @@ export class LiveServer implements LiveTarget {
       server.#admin = admin;
       return server;
     } catch (error) {
+      child?.kill('SIGKILL');
       await keyService?.close();
       throw error;
     }
