@@ -37,7 +37,6 @@ export function createWorkloadAttestation(parts: WorkloadAttestationParts): Work
   return {
     attest: async (peer, signal) => {
       const asked = parts.attestors.filter((attestor) => attestor.enabled());
-      peer.verify();
       const answers = await Promise.all(asked.map((attestor) => ask(attestor, peer, parts, acceptable, signal)));
       signal.throwIfAborted();
       // Only what was read of a process that is still the caller's is about the caller.

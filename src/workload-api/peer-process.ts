@@ -12,8 +12,9 @@ export interface OpenPeerProcess extends PeerProcess {
 }
 
 /**
- * Proves that who is at the other end of a just accepted connection, `peer`, lives, and holds on to that process. Synchronous, so
- * that nothing happens in between. Throws NOT_AUTHORIZED when the caller has gone, is not visible here or cannot be proved.
+ * Proves that who is at the other end of a just accepted connection, `peer`, lives, and holds on to that process; whether it still
+ * runs as the user it connected as is for `verify` to say, with each call. Synchronous, so that nothing happens in between.
+ * Throws NOT_AUTHORIZED when the caller has gone, is not visible here or cannot be proved.
  *
  * A PID that lives after its directory was opened was not free when it was opened, so the directory is the caller's for
  * ever: reads fail once the process has gone, even when another one has got its number.
@@ -43,14 +44,12 @@ class HeldProcess implements OpenPeerProcess {
 
   readonly groups: readonly number[];
 
-  /** Throws NOT_AUTHORIZED unless the process runs as the user it connected as. */
   constructor(peer: SocketPeer, groups: readonly number[] | undefined, directory: number, pidfd: number | undefined) {
     this.pid = peer.pid;
     this.uid = peer.uid;
     this.gid = peer.gid;
     this.#directory = directory;
     this.#pidfd = pidfd;
-    this.verify();
     this.groups = groups ?? supplementaryGroups(this.#status());
   }
 

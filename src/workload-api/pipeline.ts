@@ -72,7 +72,6 @@ function steps(parts: PipelineParts) {
     serve: async (_request, call) => {
       const workload = await attest(parts, call);
       const outbox = new StreamOutbox(call, pushes, workload.process);
-      call.signal.addEventListener('abort', () => outbox.end(), { once: true });
       await serve(workload, call.signal, (response) => outbox.offer(response));
     },
   });

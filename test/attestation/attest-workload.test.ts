@@ -65,21 +65,18 @@ test('an attestor that is off is not asked and its silence is no failure', async
   t.deepEqual(outcomes, []);
 });
 
-for (const [when, failAt] of [
-  ['before', 1],
-  ['while', 2],
-] as const) {
-  test(`a process that went away ${when} it was looked at gets nothing`, async (t) => {
-    let verified = 0;
-    const verify = (): void => {
-      verified += 1;
-      if (verified === failAt) throw new SpirlError('NOT_AUTHORIZED', 'caller has gone');
-    };
-    const error = await t.throwsAsync(setUp(root).attestation.attest(fakePeer({ verify }), SIGNAL));
-    t.true(hasCode(error, 'NOT_AUTHORIZED'));
-    t.is(verified, failAt);
+test('a process that went away while it was looked at gets nothing', async (t) => {
+  let asked = false;
+  const looking = attestor('linux', () => {
+    asked = true;
+    return Promise.resolve({ 'linux.user.name': ['root'] });
   });
-}
+  const verify = (): void => {
+    if (asked) throw new SpirlError('NOT_AUTHORIZED', 'caller has gone');
+  };
+  const error = await t.throwsAsync(setUp(looking).attestation.attest(fakePeer({ verify }), SIGNAL));
+  t.true(hasCode(error, 'NOT_AUTHORIZED'));
+});
 
 test('a caller that leaves ends the wait, and nothing is counted against the attestor', async (t) => {
   const { attestation, clock, outcomes } = setUp(hanging);
