@@ -35,6 +35,11 @@ const cases: readonly { readonly error: unknown; readonly code: 'REFUSED' | 'UNA
     told: /gave no token .*\(AADSTS7000215\)$/,
   },
   {
+    error: named('AuthenticationError', 'server_error', { statusCode: 500 }),
+    code: 'UNAVAILABLE',
+    told: /Microsoft Entra ID gave no token \(HTTP 500\)$/,
+  },
+  {
     error: named('AuthenticationError', 'AADSTS90033: A transient error has occurred.'),
     code: 'UNAVAILABLE',
     told: /AADSTS90033/,

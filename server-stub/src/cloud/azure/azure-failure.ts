@@ -70,7 +70,9 @@ function credentialFailure(cause: Error, asked: AzureAction): SpirlError {
     );
   }
   if (cause.name === 'AuthenticationError' || cause.name === 'AuthenticationRequiredError') {
-    return unavailable(asked, `Microsoft Entra ID gave no token (${entra ?? 'no answer'})`, cause);
+    const { status } = answerOf(cause);
+    const why = entra ?? (status === undefined ? 'no answer' : `HTTP ${status}`);
+    return unavailable(asked, `Microsoft Entra ID gave no token (${why})`, cause);
   }
   return refused(
     `no Azure credential for ${action} with key ${key} of ${service}: ` +
