@@ -7,7 +7,6 @@ import { interleave, ratios } from '../rounds.js';
 import type { Effort, Figure, Row } from '../row.js';
 import { keyInMemory } from './mint.js';
 
-const NEVER = new AbortController().signal;
 const REQUEST = {
   spiffeId: SpiffeId.parse('spiffe://example.org/k8s/ns/default/sa/checkout'),
   audience: ['payments'],
@@ -20,7 +19,7 @@ const IN_FLIGHT = 32;
 async function measure(effort: Effort): Promise<readonly Figure[]> {
   const { key, privateKey } = keyInMemory();
   const signer = new JwtSigner({ keysetId: 'ks_0000000000', key, expiresAt: systemClock.now() + 90 * 86_400_000 });
-  const { token } = await signer.sign(REQUEST, systemClock.now(), NEVER);
+  const { token } = signer.signSync(REQUEST, systemClock.now());
   const publicKey = createPublicKey({ key: Buffer.from(key.publicKeySpki), format: 'der', type: 'spki' });
   const jwks = createLocalJWKSet({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'ks_0000000000' }] });
   const [input, signature] = [
@@ -31,9 +30,9 @@ async function measure(effort: Effort): Promise<readonly Figure[]> {
   const p1363 = { dsaEncoding: 'ieee-p1363' } as const;
   const samples = await interleave(
     {
-      sign: async (times) => {
+      sign: (times) => {
         const now = systemClock.now();
-        for (let i = 0; i < times; i++) await signer.sign(REQUEST, now, NEVER);
+        for (let i = 0; i < times; i++) signer.signSync(REQUEST, now);
       },
       signAnchor: (times) => {
         for (let i = 0; i < times; i++) sign('sha256', input, { key: privateKey, ...p1363 });

@@ -13,7 +13,9 @@ import { GRPC_STATUS } from './grpc-status.js';
 
 /** What a method knows about its call besides the request. */
 export interface CallContext {
-  /** Aborts when the caller cancels, goes away or runs out of time. */
+  /** Whether the caller has cancelled, gone away or run out of time. */
+  readonly isGone: boolean;
+  /** Aborts when it does. Made when it is first asked for: most calls end before anybody needs one. */
   readonly signal: AbortSignal;
   /** When the caller stops waiting, milliseconds since the epoch; `Infinity` when it did not say. */
   readonly deadline: number;
@@ -53,12 +55,31 @@ function onOneHeader(text: string): string {
   return text.slice(0, MAX_DETAILS).replace(/\p{Surrogate}/gu, '\uFFFD');
 }
 
-function contextOf(call: AnyCall): { context: CallContext; end: () => void } {
-  const gone = new AbortController();
-  call.on('cancelled', () => gone.abort(ENDED));
-  const peer = (call.getAuthContext() as { peer?: unknown } | undefined)?.peer;
-  const deadline = Number(call.getDeadline());
-  return { context: { signal: gone.signal, deadline, metadata: call.metadata, peer }, end: () => gone.abort(ENDED) };
+class Context implements CallContext {
+  readonly deadline: number;
+  readonly metadata: Metadata;
+  readonly peer: unknown;
+  #isGone = false;
+  #controller: AbortController | undefined;
+
+  constructor(call: AnyCall) {
+    this.deadline = Number(call.getDeadline());
+    this.metadata = call.metadata;
+    this.peer = (call.getAuthContext() as { peer?: unknown } | undefined)?.peer;
+    call.on('cancelled', () => this.end());
+  }
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#isGone) this.#controller.abort(ENDED);
+    return this.#controller.signal;
+  }
+  end(): void {
+    this.#isGone = true;
+    this.#controller?.abort(ENDED);
+  }
 }
 
 /** Runs an async method as a unary grpc-js handler. */
@@ -67,11 +88,11 @@ export function unary<Req, Res>(
   onUnexpected: OnUnexpected,
 ) {
   return async (call: ServerUnaryCall<Req, Res>, done: sendUnaryData<Res>): Promise<void> => {
-    const { context } = contextOf(call);
+    const context = new Context(call);
     try {
       done(null, await method(call.request, context));
     } catch (error) {
-      if (!context.signal.aborted) done(wireError(error, onUnexpected));
+      if (!context.isGone) done(wireError(error, onUnexpected));
     }
   };
 }
@@ -82,14 +103,14 @@ export function serverStream<Req, Res>(
   onUnexpected: OnUnexpected,
 ) {
   return async (call: ServerWritableStream<Req, Res>): Promise<void> => {
-    const { context, end } = contextOf(call);
+    const context = new Context(call);
     try {
       await method(call.request, call, context);
-      if (!context.signal.aborted) call.end();
+      if (!context.isGone) call.end();
     } catch (error) {
-      if (!context.signal.aborted) call.emit('error', wireError(error, onUnexpected));
+      if (!context.isGone) call.emit('error', wireError(error, onUnexpected));
     } finally {
-      end();
+      context.end();
     }
   };
 }
@@ -103,14 +124,14 @@ export function bidiStream<Req, Res>(
   onUnexpected: OnUnexpected,
 ) {
   return async (call: ServerDuplexStream<Req, Res>): Promise<void> => {
-    const { context, end } = contextOf(call);
+    const context = new Context(call);
     try {
       await method(requestsOf(call), (message, taken) => call.write(message, taken), context);
-      if (!context.signal.aborted) call.end();
+      if (!context.isGone) call.end();
     } catch (error) {
-      if (!context.signal.aborted) call.emit('error', wireError(error, onUnexpected));
+      if (!context.isGone) call.emit('error', wireError(error, onUnexpected));
     } finally {
-      end();
+      context.end();
     }
   };
 }

@@ -2,6 +2,7 @@ import { Overloaded } from 'spirl-agent/domain/overloaded.js';
 import { Alarm } from 'spirl-agent/runtime/alarm.js';
 import type { Clock } from 'spirl-agent/runtime/clock.js';
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
+import type { SvidCaller } from '../domain/svid-caller.js';
 import { Departures } from './departures.js';
 import { DrainRate } from './drain-rate.js';
 import {
@@ -27,9 +28,7 @@ export interface IssuanceQueueParts {
 }
 
 /** The call that an item came with. */
-export interface Caller {
-  /** Aborts when it has gone. */
-  readonly signal: AbortSignal;
+export interface Caller extends SvidCaller {
   /** Milliseconds since the epoch; `Infinity` when it did not say. */
   readonly deadline: number;
 }
@@ -82,7 +81,7 @@ export class IssuanceQueue {
    * item would wait, or has waited, for too long. Of a caller that goes nothing is begun.
    */
   issue<T>(agentId: string, urgency: Urgency, job: () => Promise<T>, caller: Caller): Promise<T> {
-    if (caller.signal.aborted) return Promise.reject(this.#hasGone());
+    if (caller.isGone) return Promise.reject(this.#hasGone());
     if ((this.#perAgent.get(agentId) ?? 0) >= this.#limits.perAgent) {
       this.#parts.metrics.issuanceRefused('agent_limit');
       return Promise.reject(

@@ -3,6 +3,7 @@ import type { SpiffeId } from 'spirl-agent/domain/spiffe-id.js';
 import type { JwtSvid, X509Svid } from 'spirl-agent/domain/svid.js';
 import { type CallContext, type OnUnexpected, unary } from 'spirl-agent/runtime/grpc-adapter.js';
 import type { AgentSession } from '../domain/agent-session.js';
+import type { SvidCaller } from '../domain/svid-caller.js';
 import { checkAttributes, checkAudience, checkCsr, checkItemCount } from './agent-issuance-checks.js';
 import type { IssuanceQueue } from './agent-issuance-queue.js';
 import type { Authenticate } from './authenticate.js';
@@ -23,12 +24,12 @@ export interface Issuance {
   issueX509Svid(
     session: AgentSession,
     item: { readonly attributes: Attributes; readonly csr?: Uint8Array; readonly renewal: boolean },
-    signal: AbortSignal,
+    caller: SvidCaller,
   ): Promise<X509Svid>;
   issueJwtSvid(
     session: AgentSession,
     item: { readonly attributes: Attributes; readonly audience: readonly string[] },
-    signal: AbortSignal,
+    caller: SvidCaller,
   ): Promise<JwtSvid>;
   resolveIdentity(
     session: AgentSession,
@@ -68,14 +69,14 @@ export function createAgentIssuance(
       const attributes = checkAttributes(attributesOf(wire.attributes));
       const csr = checkCsr(wire.csr);
       const item = { attributes, renewal: wire.renewal, ...(csr.length > 0 && { csr }) };
-      const issue = (): Promise<X509Svid> => issuance.issueX509Svid(session, item, caller.signal);
+      const issue = (): Promise<X509Svid> => issuance.issueX509Svid(session, item, caller);
       return x509Result(await queue.issue(session.agentId, wire.renewal ? 'renewal' : 'first', issue, caller));
     }),
 
     MintJWTSVIDs: batch<WireJwtItem>(async (session, wire, caller) => {
       const attributes = checkAttributes(attributesOf(wire.attributes));
       const audience = checkAudience(wire.audience);
-      const issue = (): Promise<JwtSvid> => issuance.issueJwtSvid(session, { attributes, audience }, caller.signal);
+      const issue = (): Promise<JwtSvid> => issuance.issueJwtSvid(session, { attributes, audience }, caller);
       return jwtResult(await queue.issue(session.agentId, 'first', issue, caller));
     }),
 

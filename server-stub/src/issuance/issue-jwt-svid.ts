@@ -2,6 +2,7 @@ import type { Attributes } from 'spirl-agent/domain/attributes.js';
 import type { JwtSvid } from 'spirl-agent/domain/svid.js';
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
 import type { AgentSession } from '../domain/agent-session.js';
+import type { SvidCaller } from '../domain/svid-caller.js';
 import type { ActiveKeysets } from './active-keyset.js';
 import { recorded, type MintRecorder } from './mint-record.js';
 import { policyFor, policyInput, type IdentityParts } from './resolve-identity.js';
@@ -21,8 +22,8 @@ export interface JwtIssuanceParts extends IdentityParts, MintRecorder {
  * Throws NO_IDENTITY_ISSUED, INVALID_REQUEST, CLOCK_WENT_BACK, UNAVAILABLE, KEY_SERVICE_UNAVAILABLE.
  */
 export function createIssueJwtSvid(parts: JwtIssuanceParts) {
-  return (session: AgentSession, item: JwtItem, signal: AbortSignal): Promise<JwtSvid> =>
-    recorded(parts, { type: 'jwt', session, signal }, async (trace) => {
+  return (session: AgentSession, item: JwtItem, caller: SvidCaller): Promise<JwtSvid> =>
+    recorded(parts, { type: 'jwt', session, caller }, async (trace) => {
       // 1. For whom? JWT-SVID 3.2: a token without an audience is good for anyone.
       const audience = [...new Set(item.audience)];
       if (audience.length === 0 || audience.includes('')) {
@@ -40,7 +41,8 @@ export function createIssueJwtSvid(parts: JwtIssuanceParts) {
       trace.keysetId = keyset.id;
 
       // 4. Sign: never beyond the keyset's end; verified if the signature was made elsewhere.
-      const signed = await jwt.sign({ spiffeId, audience, ttlMs, claims }, now, signal);
+      const request = { spiffeId, audience, ttlMs, claims };
+      const signed = jwt.isSynchronous ? jwt.signSync(request, now) : await jwt.sign(request, now, caller.signal);
       trace.serial = signed.id;
 
       // 5. Answer.

@@ -1,6 +1,7 @@
 import type { Attributes } from 'spirl-agent/domain/attributes.js';
 import type { X509Svid } from 'spirl-agent/domain/svid.js';
 import type { AgentSession } from '../domain/agent-session.js';
+import type { SvidCaller } from '../domain/svid-caller.js';
 import { provenPublicPoint } from '../signer/certificate-request.js';
 import type { ActiveKeysets } from './active-keyset.js';
 import { mintWithActive, type X509Minter } from './mint-with-active.js';
@@ -26,8 +27,8 @@ export interface X509IssuanceParts extends IdentityParts, MintRecorder {
  * Throws NO_IDENTITY_ISSUED, INVALID_REQUEST, CLOCK_WENT_BACK, UNAVAILABLE, KEY_SERVICE_UNAVAILABLE.
  */
 export function createIssueX509Svid(parts: X509IssuanceParts) {
-  return (session: AgentSession, item: X509Item, signal: AbortSignal): Promise<X509Svid> =>
-    recorded(parts, { type: 'x509', session, signal }, async (trace) => {
+  return (session: AgentSession, item: X509Item, caller: SvidCaller): Promise<X509Svid> =>
+    recorded(parts, { type: 'x509', session, caller }, async (trace) => {
       // 1. Who is it? The policy of the session's cluster decides, on the session's and the agent's attributes.
       const input = policyInput(parts, session, item.attributes);
       const { spiffeId, subject, ttlMs, hint, outcome } = policyFor(parts, session).decideX509(input);
@@ -39,7 +40,7 @@ export function createIssueX509Svid(parts: X509IssuanceParts) {
       // 3. Who signs? The active keyset of one snapshot, if the clock can be believed.
       // 4. Sign: template, signature, verified if it was made elsewhere; never beyond the CA's own end.
       const request = { spiffeId, subject, ttlMs, ...(publicPoint && { publicPoint }) };
-      const { keyset, minted } = await mintWithActive(parts, request, trace, signal);
+      const { keyset, minted } = await mintWithActive(parts, request, trace, caller);
       trace.serial = minted.serial;
 
       // 5. Answer with the chain up to, and without, what is in the bundle of an upstream.

@@ -2,6 +2,7 @@ import type { Clock } from 'spirl-agent/runtime/clock.js';
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
 import { GRPC_STATUS, statusName } from 'spirl-agent/runtime/grpc-status.js';
 import type { AgentSession } from '../domain/agent-session.js';
+import type { SvidCaller } from '../domain/svid-caller.js';
 
 export type SvidType = 'x509' | 'jwt';
 
@@ -45,10 +46,10 @@ export interface MintTrace {
 /** Runs one attempt and tells how it ended: one metric and one audit event per SVID, whatever happens. */
 export async function recorded<T>(
   recorder: MintRecorder,
-  attempt: { readonly type: SvidType; readonly session: AgentSession; readonly signal: AbortSignal },
+  attempt: { readonly type: SvidType; readonly session: AgentSession; readonly caller: SvidCaller },
   mint: (trace: MintTrace) => Promise<T>,
 ): Promise<T> {
-  const { type, session, signal } = attempt;
+  const { type, session, caller } = attempt;
   const begun = recorder.clock.monotonic();
   const trace: MintTrace = {};
   const end = (code: string): void => {
@@ -60,13 +61,13 @@ export async function recorded<T>(
     end('OK');
     return minted;
   } catch (error) {
-    end(codeOf(error, signal));
+    end(codeOf(error, caller));
     throw error;
   }
 }
 
 /** Go's name of the gRPC code. */
-function codeOf(error: unknown, signal: AbortSignal): string {
+function codeOf(error: unknown, caller: SvidCaller): string {
   if (error instanceof SpirlError) return statusName(GRPC_STATUS[error.code]);
-  return signal.aborted ? 'Canceled' : 'Internal';
+  return caller.isGone ? 'Canceled' : 'Internal';
 }

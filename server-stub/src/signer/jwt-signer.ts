@@ -49,6 +49,22 @@ export class JwtSigner {
 
   /** Throws UNAVAILABLE when the keyset has expired, KEY_SERVICE_UNAVAILABLE when its key cannot be used. */
   async sign(request: JwtRequest, now: number, signal: AbortSignal): Promise<SignedJwt> {
+    const draft = this.#draft(request, now);
+    return finished(draft, await this.#signatures.sign(Buffer.from(draft.input, 'latin1'), signal));
+  }
+
+  /** Whether the key is in memory, so that `signSync` may be called. */
+  get isSynchronous(): boolean {
+    return this.#signatures.isSynchronous;
+  }
+
+  /** The same without a turn of the event loop. */
+  signSync(request: JwtRequest, now: number): SignedJwt {
+    const draft = this.#draft(request, now);
+    return finished(draft, this.#signatures.signSync(Buffer.from(draft.input, 'latin1')));
+  }
+
+  #draft(request: JwtRequest, now: number): Draft {
     const issuedAt = Math.floor(now / 1000);
     const expiresAt = Math.floor(Math.min(now + request.ttlMs, this.#authority.expiresAt) / 1000);
     if (expiresAt * 1000 <= now) throw new SpirlError('UNAVAILABLE', 'the active keyset has expired');
@@ -64,12 +80,20 @@ export class JwtSigner {
       iat: issuedAt,
       jti: id,
     };
-    const input = this.#header + base64url(claims);
-    const pending = this.#signatures.sign(Buffer.from(input, 'latin1'), signal);
-    const signature = pending instanceof Promise ? await pending : pending;
-    const token = `${input}.${Buffer.from(signature).toString('base64url')}`;
-    return { token, id, issuedAt: issuedAt * 1000, expiresAt: expiresAt * 1000 };
+    return { input: this.#header + base64url(claims), id, issuedAt: issuedAt * 1000, expiresAt: expiresAt * 1000 };
   }
+}
+
+/** A token but for its signature. */
+interface Draft extends Omit<SignedJwt, 'token'> {
+  /** What is signed: header and claims. */
+  readonly input: string;
+}
+
+function finished({ input, id, issuedAt, expiresAt }: Draft, signature: Uint8Array): SignedJwt {
+  const { buffer, byteOffset, length } = signature;
+  const token = `${input}.${Buffer.from(buffer, byteOffset, length).toString('base64url')}`;
+  return { token, id, issuedAt, expiresAt };
 }
 
 function base64url(value: unknown): string {

@@ -2,6 +2,7 @@ import type { Clock } from 'spirl-agent/runtime/clock.js';
 import { Alarm } from 'spirl-agent/runtime/alarm.js';
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
 import type { Logger } from 'spirl-agent/runtime/logger.js';
+import type { SvidCaller } from '../domain/svid-caller.js';
 import { packRequests, unpackResults } from './mint-batch.js';
 import { CURRENT_ISSUER } from './mint-for-main.js';
 import { MINT_LIMITS, type MintLimits } from './mint-limits.js';
@@ -27,7 +28,7 @@ interface Job {
   readonly signer: X509Signer;
   readonly request: MintRequest;
   readonly now: number;
-  readonly signal: AbortSignal;
+  readonly caller: SvidCaller;
   readonly resolve: (minted: Minted | undefined) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -81,22 +82,22 @@ export class MintWorkers {
 
   /**
    * Mints one SVID as of `now`; undefined when `signer` was retired before it was done: nothing was issued.
-   * Throws what `X509Signer.sign` throws, UNAVAILABLE when too many wait, and the reason of `signal`.
+   * Throws what `X509Signer.sign` throws, UNAVAILABLE when too many wait, and the reason of the caller's signal.
    */
   mint(
     signer: X509Signer,
     request: MintRequest,
     now: number,
-    signal: AbortSignal,
+    caller: SvidCaller,
   ): Minted | Promise<Minted | undefined> {
-    if (!signer.isSynchronous) return this.#plain.mint(signer, request, now, signal);
+    if (!signer.isSynchronous) return this.#plain.mint(signer, request, now, caller.signal);
     if (signer.shared !== undefined && this.#threads.length < this.#parts.workers) this.#consider();
     if (this.#ready.length === 0 || signer.shared === undefined) return this.#plain.mintSync(signer, request, now);
     if (this.#waiting.length >= this.#limits.waiting) {
       return Promise.reject(new SpirlError('UNAVAILABLE', 'too many SVIDs are being minted: try again'));
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ signer, request, now, signal, resolve, reject });
+      this.#waiting.push({ signer, request, now, caller, resolve, reject });
       this.#schedule();
     });
   }
@@ -270,8 +271,8 @@ export class MintWorkers {
   }
 
   /** False, and told so, when its caller has gone or its signer was retired. */
-  #isWanted({ signer, signal, resolve, reject }: Job): boolean {
-    if (signal.aborted) reject(signal.reason);
+  #isWanted({ signer, caller, resolve, reject }: Job): boolean {
+    if (caller.isGone) reject(caller.signal.reason);
     else if (this.#retired.has(signer)) resolve(undefined);
     else return true;
     return false;

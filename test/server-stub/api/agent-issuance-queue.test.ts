@@ -3,8 +3,9 @@ import { Overloaded } from '../../../src/domain/overloaded.js';
 import { IssuanceQueue } from '../../../server-stub/src/api/agent-issuance-queue.js';
 import { ISSUANCE_LIMITS, type IssuanceLimits, type Urgency } from '../../../server-stub/src/api/issuance-limits.js';
 import { FakeClock, flush } from '../../fakes/fake-clock.js';
+import { callerOf } from '../../fakes/svid-caller.js';
 
-const FOREVER = { signal: new AbortController().signal, deadline: Infinity };
+const FOREVER = callerOf(new AbortController().signal);
 
 /** Jobs that wait to be released, and the order in which they began. */
 function setUp(limits: Partial<IssuanceLimits> = {}, places?: () => number) {
@@ -124,14 +125,14 @@ test('items of a caller that goes leave the line at once and make room', async (
   const { queue, issue, begun, refused, releaseAll } = setUp({ perAgent: 10 });
   const gone = new AbortController();
   const under = issue('a', 'under way');
-  const left = [1, 2, 3].map((n) => issue('a', `left ${n}`, 'first', { ...FOREVER, signal: gone.signal }));
+  const left = [1, 2, 3].map((n) => issue('a', `left ${n}`, 'first', callerOf(gone.signal)));
   const stays = issue('a', 'stays', 'renewal');
   t.is(queue.size, 4);
   gone.abort();
   t.is(queue.size, 1);
   for (const item of left) await t.throwsAsync(item, { code: 'UNAVAILABLE' });
   t.deepEqual(refused, ['gone', 'gone', 'gone']);
-  await t.throwsAsync(issue('a', 'too late', 'first', { ...FOREVER, signal: gone.signal }), { code: 'UNAVAILABLE' });
+  await t.throwsAsync(issue('a', 'too late', 'first', callerOf(gone.signal)), { code: 'UNAVAILABLE' });
   await releaseAll();
   await Promise.all([under, stays]);
   t.deepEqual(begun, ['under way', 'stays']);
@@ -157,7 +158,7 @@ test('what has waited for too long is refused though nothing ends meanwhile', as
 test('nothing is begun for a caller whose deadline has passed while its item waited', async (t) => {
   const { clock, issue, begun, releaseAll } = setUp();
   void issue('a', 'first');
-  const item = issue('a', 'second', 'first', { ...FOREVER, deadline: clock.now() + 1_000 });
+  const item = issue('a', 'second', 'first', callerOf(FOREVER.signal, clock.now() + 1_000));
   void item.catch(() => {});
   await clock.advance(1_001);
   await releaseAll();

@@ -3,6 +3,7 @@ import { Overloaded } from '../../../src/domain/overloaded.js';
 import { IssuanceQueue } from '../../../server-stub/src/api/agent-issuance-queue.js';
 import { ISSUANCE_LIMITS, type IssuanceLimits } from '../../../server-stub/src/api/issuance-limits.js';
 import { FakeClock, flush } from '../../fakes/fake-clock.js';
+import { callerOf } from '../../fakes/svid-caller.js';
 
 /** Agents give up a call after this time. */
 const CALL_MS = 15_000;
@@ -37,7 +38,7 @@ async function simulate(options: {
       () => {},
     );
     const one = () => new Promise<void>((resolve) => signing.push(resolve)).then(() => counts.signed++);
-    const caller = { signal: gone.signal, deadline: Infinity };
+    const caller = callerOf(gone.signal);
     const results = await Promise.allSettled(
       Array.from({ length: perCall }, () => queue.issue(agent, 'renewal', one, caller)),
     );

@@ -9,6 +9,7 @@ import { ActiveKeysets } from '../../../server-stub/src/issuance/active-keyset.j
 import { createIssueJwtSvid } from '../../../server-stub/src/issuance/issue-jwt-svid.js';
 import { createIssueX509Svid } from '../../../server-stub/src/issuance/issue-x509-svid.js';
 import type { MintEvent } from '../../../server-stub/src/issuance/mint-record.js';
+import type { X509Minter } from '../../../server-stub/src/issuance/mint-with-active.js';
 import { createResolveIdentity } from '../../../server-stub/src/issuance/resolve-identity.js';
 import { MintWorkers } from '../../../server-stub/src/signer/mint-workers.js';
 import { compilePolicy } from '../../../server-stub/src/policy/compile-policy.js';
@@ -46,18 +47,26 @@ export function stateOf(version: number, keysets: readonly (readonly [Keyset, Si
   };
 }
 
+/** A server's minter before there is load. */
+function mainThreadMinter(clock: FakeClock): X509Minter {
+  const metrics = { mintWorkerFailed: () => {} };
+  return new MintWorkers({ clock, logger: silentLogger, workers: 1, crowd: () => 0, metrics });
+}
+
 /** The use cases over `source`, with a record of what they told. */
-export function issuanceOver(source: { value: SigningState }, spec?: unknown, clock = new FakeClock(NOW + 1000)) {
+export function issuanceOver(
+  source: { value: SigningState },
+  spec?: unknown,
+  clock = new FakeClock(NOW + 1000),
+  minter: X509Minter = mainThreadMinter(clock),
+) {
   const metrics: string[] = [];
   const audit: MintEvent[] = [];
   const parts = {
     keysets: new ActiveKeysets(source),
     trustDomain,
     clock,
-    minter: new MintWorkers({
-      ...{ clock, logger: silentLogger, workers: 1, crowd: () => 0 },
-      metrics: { mintWorkerFailed: () => {} },
-    }),
+    minter,
     policies: {
       policyOf: (clusterId: string) => {
         if (clusterId !== session.clusterId) throw new SpirlError('NOT_FOUND', 'no such cluster');

@@ -2,8 +2,6 @@ import { createPrivateKey, hash, X509Certificate } from 'node:crypto';
 import test from 'ava';
 import fc from 'fast-check';
 import { SpiffeId } from '../../../src/domain/spiffe-id.js';
-import { systemClock } from '../../../src/runtime/clock.js';
-import { silentLogger } from '../../../src/runtime/logger.js';
 import * as x509 from '../../../src/runtime/x509.js';
 import type { KeyType } from '../../../server-stub/src/domain/signing-key.js';
 import { SIGNATURE_ALGORITHMS } from '../../../server-stub/src/signer/algorithms.js';
@@ -11,36 +9,16 @@ import { DerReader, TAG } from '../../../server-stub/src/signer/der.js';
 import { encodeName } from '../../../server-stub/src/signer/distinguished-name.js';
 import { parseIssuerCertificate } from '../../../server-stub/src/signer/issuer-certificate.js';
 import { LeafTemplate } from '../../../server-stub/src/signer/leaf-template.js';
-import { MINT_LIMITS } from '../../../server-stub/src/signer/mint-limits.js';
-import { MintWorkers } from '../../../server-stub/src/signer/mint-workers.js';
 import type { Minted, MintRequest } from '../../../server-stub/src/signer/plain-mint.js';
 import { encodeTime } from '../../../server-stub/src/signer/validity.js';
 import { pkcs8, WorkloadKeys } from '../../../server-stub/src/signer/workload-key.js';
 import { X509Signer } from '../../../server-stub/src/signer/x509-signer.js';
+import { callerOf } from '../../fakes/svid-caller.js';
 import { forever, sharedKey } from './signing-keys.js';
+import { openThreadMinter } from './thread-minter.js';
 import { caOf, NOW } from './test-ca.js';
 
-/** A minter whose only worker, a real thread, has started and mints everything in batches. */
-async function withThread(fail: () => void) {
-  const minter = new MintWorkers({
-    ...{ clock: systemClock, logger: silentLogger, workers: 1, crowd: () => 100 },
-    metrics: { mintWorkerFailed: fail },
-    // Whatever reaches the main thread for lack of a place in a batch would not be the worker's.
-    limits: { ...MINT_LIMITS, perSecond: 0, slice: 0, leastBatch: 1 },
-  });
-  const stop = new AbortController();
-  const running = minter.run(stop.signal);
-  const { signer } = await authority('EC-P256');
-  while (minter.places === 0) {
-    await minter.mint(signer, { spiffeId: SpiffeId.parse('spiffe://e.org/x'), subject: [], ttlMs: 1000 }, NOW, forever);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  const end = async (): Promise<void> => {
-    stop.abort();
-    await running;
-  };
-  return { minter, end };
-}
+const caller = callerOf(forever);
 
 async function authority(type: KeyType) {
   const key = sharedKey(type);
@@ -91,13 +69,13 @@ const requests: fc.Arbitrary<MintRequest> = fc
   }));
 
 test('what worker threads mint is what this thread would have minted, octet by octet, and verifies', async (t) => {
-  const { minter, end } = await withThread(() => t.fail('a worker failed'));
+  const { minter, end } = await openThreadMinter(() => t.fail('a worker failed'));
   for (const type of ['EC-P256', 'EC-P384', 'RSA-2048'] as const) {
     const by = await authority(type);
     const library = new x509.X509Certificate(new Uint8Array(by.certificate));
     await fc.assert(
       fc.asyncProperty(fc.array(requests, { minLength: 1, maxLength: 40 }), async (wanted) => {
-        const minted = await Promise.all(wanted.map(async (one) => minter.mint(by.signer, one, NOW, forever)));
+        const minted = await Promise.all(wanted.map(async (one) => minter.mint(by.signer, one, NOW, caller)));
         for (const [index, one] of minted.entries()) {
           const request = wanted[index];
           if (one === undefined || request === undefined) throw new Error('not minted');
@@ -130,17 +108,17 @@ test('what worker threads mint is what this thread would have minted, octet by o
 });
 
 test('while keysets take turns in the middle of a wave, no certificate names one and is signed by the other', async (t) => {
-  const { minter, end } = await withThread(() => t.fail('a worker failed'));
+  const { minter, end } = await openThreadMinter(() => t.fail('a worker failed'));
   const [one, two] = [await authority('EC-P256'), await authority('EC-P256')];
   const request = { spiffeId: SpiffeId.parse('spiffe://example.org/w'), subject: [], ttlMs: 3_600_000 };
   let issued = 0;
   for (let turn = 0; turn < 20; turn++) {
     const [old, next] = turn % 2 === 0 ? [one, two] : [two, one];
     const [before, after] = [old.newSigner(), next.newSigner()];
-    const wave = Promise.all(Array.from({ length: 150 }, async () => minter.mint(before, request, NOW, forever)));
+    const wave = Promise.all(Array.from({ length: 150 }, async () => minter.mint(before, request, NOW, caller)));
     for (let wait = 0; wait < turn % 5; wait++) await new Promise((resolve) => setTimeout(resolve, 1));
     minter.retire(before);
-    const later = minter.mint(after, request, NOW, forever);
+    const later = minter.mint(after, request, NOW, caller);
     for (const minted of await wave) {
       if (minted === undefined) continue;
       issued++;

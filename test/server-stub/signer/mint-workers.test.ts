@@ -9,10 +9,12 @@ import { MintWorkers } from '../../../server-stub/src/signer/mint-workers.js';
 import type { Minted } from '../../../server-stub/src/signer/plain-mint.js';
 import { X509Signer } from '../../../server-stub/src/signer/x509-signer.js';
 import { FakeClock, flush } from '../../fakes/fake-clock.js';
+import { callerOf } from '../../fakes/svid-caller.js';
 import { RecordingLogger } from '../../fakes/recording-logger.js';
 import { forever, localKey, remoteKey, sharedKey } from './signing-keys.js';
 import { caOf, NOW } from './test-ca.js';
 
+const caller = callerOf(forever);
 const idOf = (n: number): SpiffeId => SpiffeId.parse(`spiffe://example.org/ns/default/sa/w-${n}`);
 const requestOf = (n: number) => ({ spiffeId: idOf(n), subject: [], ttlMs: 3_600_000 });
 const count = <T>(n: number, one: (i: number) => T): T[] => Array.from({ length: n }, (_, i) => one(i));
@@ -84,7 +86,7 @@ function setUp(more: { limits?: Partial<MintLimits>; workers?: number } = {}) {
   });
   const stop = new AbortController();
   const running = minter.run(stop.signal);
-  const mint = async (n: number, by = signer, signal = forever) => minter.mint(by, requestOf(n), NOW, signal);
+  const mint = async (n: number, by = signer, signal = forever) => minter.mint(by, requestOf(n), NOW, callerOf(signal));
   /** Mints as fast as makes workers start. */
   const rush = async (): Promise<void> => {
     for (let window = 0; window < 2; window++) {
@@ -280,7 +282,7 @@ test('where no thread can be started the main thread goes on', async (t) => {
   const stop = new AbortController();
   const running = minter.run(stop.signal);
   for (let window = 0; window < 4; window++) {
-    const minted = await Promise.all(count(600, async (n) => minter.mint(signer, requestOf(n), NOW, forever)));
+    const minted = await Promise.all(count(600, async (n) => minter.mint(signer, requestOf(n), NOW, caller)));
     isGood(t, 599, minted[599]);
     await clock.advance(260);
   }
@@ -305,7 +307,7 @@ test('what a worker cannot mint is refused with the reason that this thread has'
   await rush();
   const bad = SpiffeId.parse('spiffe://example.org');
   const all = Promise.allSettled(
-    count(40, async (n) => minter.mint(signer, { ...requestOf(n), ...(n === 7 && { spiffeId: bad }) }, NOW, forever)),
+    count(40, async (n) => minter.mint(signer, { ...requestOf(n), ...(n === 7 && { spiffeId: bad }) }, NOW, caller)),
   );
   await new Promise((resolve) => setImmediate(resolve));
   for (let i = 0; i < 4; i++) await threads[0]?.work();
