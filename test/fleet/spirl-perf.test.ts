@@ -137,3 +137,34 @@ test('with time between activate and taint the same goal is reached', async (t) 
   t.is(code, 0, out);
   t.regex(out, /✓ prepare; activate; wait \d+m0s while ordinary renewals move/);
 });
+
+test('what real agents or one machine cannot follow is refused with path, unit and range, before anything runs', async (t) => {
+  const { code, err } = await run('live', 'bad-day', '--set', 'agents.count=3000', '--set', 'agents.tooOld=5%');
+  t.is(code, 1);
+  t.regex(err, /\/agents\/count: a whole number from 1 to 2000 is expected of a live run/);
+  t.regex(err, /\/agents\/tooOld: 0% /);
+  t.regex(err, /\/agents\/start: together or cold /);
+  t.regex(err, /\/servers\/replicas: 1 /);
+});
+
+test('a live run leaves other machines alone unless it is told otherwise', async (t) => {
+  const { code, err } = await run('live', 'live-small', '--server', 'identity.example.org:8443');
+  t.is(code, 1);
+  t.regex(err, /--server: identity\.example\.org is not this machine.*--allow-remote/);
+  t.regex(err, /--cluster-id: is needed with --server/);
+  t.regex(err, /--admin-socket: is needed/);
+});
+
+for (const [flag, value] of [
+  ['--processes', '9'],
+  ['--full-agents', '21'],
+  ['--workloads', '0'],
+  ['--seed', '1,x'],
+  ['--capacity', '0'],
+]) {
+  test(`a wrong value of a flag of live is refused with its range: ${flag ?? ''} ${value ?? ''}`, async (t) => {
+    const { code, err } = await run('live', 'live-small', flag ?? '', value ?? '');
+    t.is(code, 2);
+    t.regex(err, /a whole number from \d+/);
+  });
+}
