@@ -82,8 +82,10 @@ export class FleetProgress {
       this.#watch.replacing(svid, agent, now);
     }
     if (((this.#fleet.flags[svid] ?? 0) & WANTED) !== 0) this.#wanted--;
+    const knowsTaints = ((this.#fleet.agentFlags[agent] ?? 0) & TOO_OLD) === 0;
+    if (keyset === NO_KEYSET && successor === OLD && knowsTaints) this.#old++;
     if (keyset !== OLD || successor === OLD) return;
-    if (((this.#fleet.agentFlags[agent] ?? 0) & TOO_OLD) === 0) this.#old--;
+    if (knowsTaints) this.#old--;
     if (this.#tainted) this.#recorder.replaced(now);
     this.#hole(svid, agent, now);
   }

@@ -81,3 +81,8 @@ test('servers that are asked for twice what they issue are held to ten percent, 
   const bounded = [...figures, ...curves].filter(({ bound }) => bound === 0.1).length;
   t.is(bounded, 10);
 });
+
+test('a simulated fleet that begins cold and is rotated then ends when all is done, as a real one does', (t) => {
+  const scenario = parseScenario(QUIET.replace('start: together', 'start: cold'), 'cold');
+  t.true(simulate(scenario, 3).finished);
+});
