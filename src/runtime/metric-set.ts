@@ -1,4 +1,5 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
+import { Counter, Gauge, Histogram } from './prom-client.js';
 
 /** A metric as the reference and the registry know it. */
 export interface MetricDefinition {

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { Command } from 'commander';
 import { SpirlError } from './errors.js';
 
 /** What is needed of Node's `process`. */
@@ -19,7 +18,23 @@ export interface Program {
 }
 
 /** Reads the command line, runs the program, and ends the process: 0 done, 1 failed, 2 wrong usage. */
-export async function runProgram({ name, description, version, run }: Program, of: EndingProcess): Promise<never> {
+export async function runProgram(program: Program, of: EndingProcess): Promise<never> {
+  try {
+    const [command, option, file, ...rest] = of.argv.slice(2);
+    const usual = command === 'run' && option === '--config' && rest.length === 0;
+    // The usual command line is read without the library for others, which would be a twentieth of an agent's start.
+    if (usual && file !== undefined && !file.startsWith('-')) of.exit(await program.run(file));
+    await readCommandLine(program, of);
+  } catch (error) {
+    of.stderr.write(`Error: ${error instanceof SpirlError ? error.message : 'internal error'}\n`);
+    if (!(error instanceof SpirlError)) of.stderr.write(`${error instanceof Error ? (error.stack ?? '') : ''}\n`);
+    of.exit(1);
+  }
+  of.exit(0);
+}
+
+async function readCommandLine({ name, description, version, run }: Program, of: EndingProcess): Promise<void> {
+  const { Command } = await import('commander');
   const program = new Command(name).description(description).version(version);
   program.configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, 'Error:')) });
   program
@@ -29,14 +44,7 @@ export async function runProgram({ name, description, version, run }: Program, o
     .action(async ({ config }: { config: string }) => of.exit(await run(config)));
   program.exitOverride((error) => of.exit(error.exitCode === 0 ? 0 : 2));
   for (const command of program.commands) command.exitOverride((error) => of.exit(error.exitCode === 0 ? 0 : 2));
-  try {
-    await program.parseAsync(of.argv);
-  } catch (error) {
-    of.stderr.write(`Error: ${error instanceof SpirlError ? error.message : 'internal error'}\n`);
-    if (!(error instanceof SpirlError)) of.stderr.write(`${error instanceof Error ? (error.stack ?? '') : ''}\n`);
-    of.exit(1);
-  }
-  of.exit(0);
+  await program.parseAsync(of.argv);
 }
 
 /** Text of a configuration file. Throws INVALID_CONFIG when it cannot be read. */

@@ -1,6 +1,7 @@
 import type { status } from '@grpc/grpc-js';
-import { collectDefaultMetrics, type Counter, type Gauge, type Histogram, type Registry } from 'prom-client';
+import type { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { counterOf, gaugeOf, histogramOf, type MetricDefinition } from '../runtime/metric-set.js';
+import { collectDefaultMetrics } from '../runtime/prom-client.js';
 import { countRpcs, RPC_LABELS, type RpcCounts } from '../runtime/rpc-metrics.js';
 import type { RpcLabels, RpcObserver } from '../runtime/rpc-observer.js';
 
@@ -201,5 +202,5 @@ export class AgentMetrics implements RpcObserver {
 
 /** Adds the process's own metrics (`process_*`, `nodejs_*`): memory, CPU, descriptors, event loop, garbage collection. */
 export function collectProcessMetrics(registry: Registry): void {
-  collectDefaultMetrics({ register: registry });
+  collectDefaultMetrics(registry);
 }
