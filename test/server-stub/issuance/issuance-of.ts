@@ -9,7 +9,6 @@ import { ActiveKeysets } from '../../../server-stub/src/issuance/active-keyset.j
 import { createIssueJwtSvid } from '../../../server-stub/src/issuance/issue-jwt-svid.js';
 import { createIssueX509Svid } from '../../../server-stub/src/issuance/issue-x509-svid.js';
 import type { MintEvent } from '../../../server-stub/src/issuance/mint-record.js';
-import type { X509Minter } from '../../../server-stub/src/issuance/mint-with-active.js';
 import { createResolveIdentity } from '../../../server-stub/src/issuance/resolve-identity.js';
 import { MintWorkers } from '../../../server-stub/src/signer/mint-workers.js';
 import { compilePolicy } from '../../../server-stub/src/policy/compile-policy.js';
@@ -48,7 +47,7 @@ export function stateOf(version: number, keysets: readonly (readonly [Keyset, Si
 }
 
 /** A server's minter before there is load. */
-function mainThreadMinter(clock: FakeClock): X509Minter {
+function mainThreadMinter(clock: FakeClock): MintWorkers {
   const metrics = { mintWorkerFailed: () => {} };
   return new MintWorkers({ clock, logger: silentLogger, workers: 1, crowd: () => 0, metrics });
 }
@@ -58,12 +57,12 @@ export function issuanceOver(
   source: { value: SigningState },
   spec?: unknown,
   clock = new FakeClock(NOW + 1000),
-  minter: X509Minter = mainThreadMinter(clock),
+  minter: MintWorkers = mainThreadMinter(clock),
 ) {
   const metrics: string[] = [];
   const audit: MintEvent[] = [];
   const parts = {
-    keysets: new ActiveKeysets(source),
+    keysets: new ActiveKeysets(source, undefined, (signer) => minter.retire(signer)),
     trustDomain,
     clock,
     minter,
@@ -82,6 +81,7 @@ export function issuanceOver(
     metrics,
     audit,
     clock,
+    keysets: parts.keysets,
     issueX509Svid: createIssueX509Svid(parts),
     issueJwtSvid: createIssueJwtSvid(parts),
     resolveIdentity: createResolveIdentity(parts),
