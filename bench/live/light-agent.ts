@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { Registry } from 'prom-client';
 import type { Attributes } from '../../src/domain/attributes.js';
+import { Overloaded } from '../../src/domain/overloaded.js';
 import type { X509Svid } from '../../src/domain/svid.js';
 import type { X509Context } from '../../src/domain/x509-context.js';
 import { openIssuerClient, type IssuerClient } from '../../src/issuer-client/issuer-client.js';
@@ -10,18 +11,16 @@ import { hasCode, SpirlError } from '../../src/runtime/errors.js';
 import { silentLogger } from '../../src/runtime/logger.js';
 import { runTasks } from '../../src/runtime/task-group.js';
 import type { X509Issuer } from '../../src/svid/issuer.js';
-import { renewalFraction } from '../../src/svid/renewal-schedule.js';
-import { drawTaintDelay } from '../../src/svid/taint-wave.js';
+import type { RenewalChance } from '../../src/svid/renewal-chance.js';
 import { createSvidRoom, SVID_DEFAULTS, type SvidRoom } from '../../src/svid/svid-room.js';
 import { AgentMetrics } from '../../src/telemetry/metrics.js';
-import { agentDraw, Random, renewalDraw } from '../fleet/random.js';
+import { Random } from '../fleet/random.js';
 import { moment, type MessageNote, type OpenFleetLog } from './fleet-log.js';
 import type { LightAgentPlan, LightFleetOptions } from './light-fleet-options.js';
+import { seededChance, uidOf } from './seeded-chance.js';
 
 /** As `src/agent.ts`: nothing is signed for the question what a changed policy means. */
 const POLICY_DELAY_MAX_MS = 50;
-/** Uids of workloads begin here; each SVID of the fleet has one of its own. */
-const FIRST_UID = 100_000;
 /** First stream of seeds that belongs to agents. */
 const AGENT_STREAMS = 1_000;
 
@@ -35,8 +34,8 @@ export class LightAgent {
   readonly #clock: Clock;
   readonly #log: OpenFleetLog;
   readonly #random: Random;
-  /** How often each of its SVIDs has come. */
-  readonly #issues: number[];
+  /** One for all lives of the agent. */
+  readonly #chance: RenewalChance;
   /** What each workload holds. */
   readonly #held: (X509Svid | undefined)[];
   #keysets: Readonly<Record<string, string>> = {};
@@ -48,7 +47,9 @@ export class LightAgent {
     this.#clock = clock;
     this.#log = log;
     this.#random = new Random(options.seed, AGENT_STREAMS + plan.index);
-    this.#issues = new Array<number>(plan.svids).fill(0);
+    this.#chance = seededChance(plan, options, (waitMs) => {
+      log.waits.push({ agent: plan.index, at: moment(), waitMs });
+    });
     this.#held = new Array<X509Svid | undefined>(plan.svids).fill(undefined);
   }
 
@@ -98,8 +99,7 @@ export class LightAgent {
     server: IssuerClient,
     shared: { readonly metrics: AgentMetrics; readonly clock: Clock; readonly random: () => number },
   ): SvidRoom {
-    const { seed, taintDelayMaxMs, renewalsPerSecond } = this.#options;
-    const { index, firstSvid, svids } = this.#plan;
+    const { taintDelayMaxMs, renewalsPerSecond } = this.#options;
     return createSvidRoom(
       {
         ...shared,
@@ -110,26 +110,12 @@ export class LightAgent {
         server,
         log: silentLogger,
         agentId: () => server.agentId() ?? 'not logged in yet',
-        chance: {
-          taintDelay: () => {
-            const draw = agentDraw(seed, index);
-            const waitMs = drawTaintDelay(taintDelayMaxMs, () => draw);
-            this.#log.waits.push({ agent: index, at: moment(), waitMs });
-            return draw;
-          },
-          renewal: (agentId, identity, serial) => {
-            const place = Number(identity.slice(identity.lastIndexOf('/') + 1)) - FIRST_UID - firstSvid;
-            if (!(place >= 0 && place < svids)) return renewalFraction(agentId, identity, serial);
-            const nth = this.#issues[place] ?? 0;
-            this.#issues[place] = nth + 1;
-            return renewalDraw(seed, firstSvid + place, nth % 256);
-          },
-        },
+        chance: this.#chance,
       },
       {
         ...SVID_DEFAULTS,
         ...{ taintDelayMaxMs, renewalsPerSecond, policyDelayMaxMs: POLICY_DELAY_MAX_MS },
-        maxIdentities: svids + 1,
+        maxIdentities: this.#plan.svids + 1,
       },
     );
   }
@@ -177,7 +163,7 @@ export class LightAgent {
     // All workloads of an agent have one signal.
     setMaxListeners(0, signal);
     const svid = this.#plan.firstSvid + place;
-    const attributes = workloadAttributes(FIRST_UID + svid);
+    const attributes = workloadAttributes(uidOf(svid));
     for (let failures = 0; !signal.aborted; failures++) {
       try {
         await svids.x509.watch(attributes, (context) => this.#got(place, context), signal);
@@ -210,5 +196,5 @@ function workloadAttributes(uid: number): Attributes {
 
 function failureOf(error: unknown): NonNullable<MessageNote['failure']> {
   if (hasCode(error, 'DEADLINE_EXCEEDED')) return 'late';
-  return hasCode(error, 'LIMIT_REACHED') ? 'refused' : 'lost';
+  return error instanceof Overloaded || hasCode(error, 'LIMIT_REACHED') ? 'refused' : 'lost';
 }
