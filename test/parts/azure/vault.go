@@ -260,7 +260,8 @@ func apply(to *version, attributes *azkeys.KeyAttributes) {
 
 // list pages as the service does: small pages, so that clients have to follow.
 func (v *vault) list(w http.ResponseWriter, r *http.Request, q request, keys map[string]*key) {
-	var all []*azkeys.KeyProperties
+	// An empty vault answers with an empty list, not without one.
+	all := []*azkeys.KeyProperties{}
 	if q.part(2) == "versions" {
 		if found := keys[q.part(1)]; found != nil && found.Deleted == nil {
 			for _, version := range found.Versions {
