@@ -38,14 +38,12 @@ async function live(cell: Cell, lab: Lab, cleanup: Cleanup): Promise<number | un
   await deployment.startAgent();
   await deployment.verify();
   await deployment.rotate();
-  const configured = await deployment.ctl(
-    'config',
-    'get',
-    'trust-domain-deployment',
-    '--id',
-    await deployment.deploymentId(),
+  const shared = chain.extension !== undefined;
+  demand(
+    deployment.saidAtRemoval.includes('verify until they end') === shared,
+    `remove, root ${shared ? 'shared' : 'its own'}: ${deployment.saidAtRemoval}`,
   );
-  demand(configured.code === 0, `config get: ${configured.stderr}`);
+  await deployment.inspect();
 
   // kill -9: the same keysets with the same keys sign again.
   const before = await deployment.keys();

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -8,6 +9,7 @@ import { manyUsers, Workload } from '../../scenario/workloads.js';
 import { WrappedDeployment, type Program } from '../key-wrapping/wrapped-deployment.js';
 import { partFile } from '../part-process.js';
 import type { Cleanup, Lab, Provided } from './lab.js';
+import { unseal } from './unsealed-keys.js';
 
 const READY = 'Serving metrics and health';
 /** Lab switch of the agent: how long a taint renewal may be put off. */
@@ -40,6 +42,7 @@ export class LabDeployment {
   #server: Program | undefined;
   #workload: Workload | undefined;
   #asked = 0;
+  #saidAtRemoval = '';
 
   private constructor(inner: WrappedDeployment, lab: Lab, settings: string, env: Readonly<Record<string, string>>) {
     this.#inner = inner;
@@ -82,6 +85,23 @@ export class LabDeployment {
   get server(): Program {
     demand(this.#server !== undefined, 'no server was started');
     return this.#server;
+  }
+
+  /** What a server says that is started with one more line of configuration and ends by itself, watched. */
+  async tryConfiguration(line: string): Promise<{ readonly code: number | null; readonly printed: string }> {
+    const file = join(this.dir, 'tried.yaml');
+    await writeFile(
+      file,
+      `trustDomainDeployment: { trustDomainName: example.org }\nstateDir: ${this.dir}/tried\n${line}\n`,
+    );
+    const { code, stdout, stderr } = await run(process.execPath, [
+      'server-stub/bin/spirl-server.mjs',
+      'run',
+      '--config',
+      file,
+    ]);
+    this.#noted(`spirl-server with ${line.split(':')[0]}`, { code, stdout, stderr });
+    return { code, printed: stdout + stderr };
   }
 
   /** A server process; resolves before it is ready. */
@@ -215,12 +235,19 @@ export class LabDeployment {
     await this.keysetDone('activate', next);
     await this.keysetDone('taint', old);
     await this.renewed(next);
-    await this.keysetDone('remove', old);
+    const removed = await this.keyset('remove', old);
+    demand(removed.code === 0 && removed.stdout === `Keyset ${old} removed.\n`, `keyset remove: ${removed.stderr}`);
+    this.#saidAtRemoval = removed.stderr;
     const left = new Set((await this.keys()).map(({ keyId }) => keyId));
     demand(!left.has(old) && (await this.activeId()) === next, `after the rotation: ${[...left].join(', ')}`);
     await this.verify();
     this.requireNoGap();
     return next;
+  }
+
+  /** What the last `remove` said beside its one line. */
+  get saidAtRemoval(): string {
+    return this.#saidAtRemoval;
   }
 
   /** Until the workload holds an SVID of that keyset. */
@@ -251,6 +278,38 @@ export class LabDeployment {
   async deploymentId(): Promise<string> {
     const { stdout } = await run('grep', ['-rhoE', 'tdd-[a-z0-9]+', join(this.dir, 'server')]);
     return stdout.split('\n')[0] ?? '';
+  }
+
+  /**
+   * Everything that can be asked of a running server is asked and watched, and its files are; what only the holder of the KEK file knows becomes
+   * known as secret.
+   */
+  async inspect(): Promise<void> {
+    const { secrets } = this.#lab;
+    const id = await this.deploymentId();
+    const state = join(this.dir, 'server');
+    if (existsSync(join(state, 'kek'))) {
+      const { kek, deks, scalars } = await unseal(state, id);
+      secrets.know(`the KEK of ${id}`, kek);
+      deks.forEach((dek, index) => secrets.know(`data key ${index} of ${id}`, dek));
+      for (const [keyset, scalar] of scalars) secrets.know(`the signing key of ${keyset}`, scalar);
+    }
+    const config = ['config', 'get', 'trust-domain-deployment', '--id', id];
+    for (const question of [config, ['trust-domain', 'info'], ['cluster', 'list'], ['agent', 'list']]) {
+      for (const output of ['text', 'json']) {
+        const { code, stderr } = await this.ctl(...question, '-o', output);
+        demand(code === 0, `${question.join(' ')}: ${stderr}`);
+      }
+    }
+    await this.keysetDone('list');
+    await this.keysetDone('list', '-o', 'json');
+    const [, base = ''] = /(http:\/\/127\.0\.0\.1:\d+)/.exec(this.server.output().split(READY)[1] ?? '') ?? [];
+    for (const page of ['/metrics', '/live', '/ready', '/nowhere']) {
+      const text = await (await fetch(base + page)).text();
+      secrets.watch(`the server, ${page}`, () => text);
+    }
+    // The KEK file is where the KEK belongs.
+    secrets.watchFiles('the files of the server', state, ['kek']);
   }
 
   #noted(by: string, result: CommandResult): CommandResult {

@@ -1,3 +1,5 @@
+import { createPrivateKey } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TestCa } from '../../fakes/test-pki.js';
@@ -19,12 +21,14 @@ async function awsPca({ moto, pca, awsEnv }: Lab, cleanup: Cleanup): Promise<Spo
   };
 }
 
-async function disk(_: Lab, cleanup: Cleanup): Promise<Spoilable> {
+async function disk({ secrets }: Lab, cleanup: Cleanup): Promise<Spoilable> {
   const folder = await cleanup.folder();
   const root = await TestCa.root('Company Root', { now: Date.now() });
   const stranger = await TestCa.root('Another Root', { now: Date.now() });
   const [certFilePath, keyFilePath] = [join(folder, 'ca.pem'), join(folder, 'ca.key')];
   const keyPem = await root.keyPem();
+  const { d = '' } = createPrivateKey(keyPem).export({ format: 'jwk' });
+  secrets.know('the key of the CA on disk', Buffer.from(d, 'base64url'));
   const spoilt: Readonly<Partial<Record<Spoiling, string>>> = {
     mismatched: await stranger.keyPem(),
     'half-written': keyPem.slice(0, keyPem.length / 2),
@@ -43,10 +47,11 @@ async function disk(_: Lab, cleanup: Cleanup): Promise<Spoilable> {
 }
 
 /** step-ca behind its reference bridge, and a proxy before that, with the bridge's own certificate. */
-async function webhook(_: Lab, cleanup: Cleanup): Promise<Spoilable> {
+async function webhook({ secrets }: Lab, cleanup: Cleanup): Promise<Spoilable> {
   const bridged = await startStepCa();
   cleanup.later(() => bridged.stop());
   const { webhookURL, ...files } = bridged.extension;
+  secrets.know('the bearer token of the upstream', readFileSync(files.bearerTokenPath, 'utf8').trim());
   const proxy = await proxyBefore(webhookURL, cleanup, bridged.tls);
   const { port } = new URL(proxy.url);
   return {
