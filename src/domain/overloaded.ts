@@ -1,11 +1,11 @@
 import { SpirlError } from '../runtime/errors.js';
 
-/** Somebody has more to do than it can do in time, and says when it is worth asking again. */
+/** The server is there, and has more to issue than it can in time; it says when it is worth asking again. On the wire UNAVAILABLE. */
 export class Overloaded extends SpirlError {
   /** Milliseconds. */
   readonly retryAfterMs: number;
   constructor(message: string, retryAfterMs: number) {
-    super('UNAVAILABLE', message);
+    super('CANNOT_ISSUE', message);
     this.name = 'Overloaded';
     this.retryAfterMs = retryAfterMs;
   }

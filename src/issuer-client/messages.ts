@@ -98,7 +98,7 @@ export function itemError(wire: WireStatus | null): SpirlError | undefined {
   const { code, message, retryAfterMs = 0 } = wire ?? { code: 0, message: '' };
   if (code === 0) return undefined;
   const known = ITEM_FAILURES.get(code);
-  if (known === 'UNAVAILABLE' && retryAfterMs > 0) return new Overloaded(message, retryAfterMs);
+  if (known === 'CANNOT_ISSUE' && retryAfterMs > 0) return new Overloaded(message, retryAfterMs);
   if (known !== undefined) return new SpirlError(known, message);
   const cause = new Error(`code ${code}: ${message}`);
   return new SpirlError('CANNOT_ISSUE', 'the trust-domain server could not issue', { cause });

@@ -91,7 +91,7 @@ test('an agent with a thousand waiting workloads does not keep another agent wai
 test('the line has an end, at which an agent is told when to come again', async (t) => {
   const { issue, releaseAll, refused } = setUp({ concurrency: 2, waiting: 5 });
   const jobs = [1, 2, 3, 4, 5, 6, 7].map((name) => issue('a', String(name)));
-  const error = await t.throwsAsync(issue('b', '8'), { instanceOf: Overloaded, code: 'UNAVAILABLE' });
+  const error = await t.throwsAsync(issue('b', '8'), { instanceOf: Overloaded, code: 'CANNOT_ISSUE' });
   t.true(error.retryAfterMs >= 1_000);
   t.deepEqual(refused, ['busy']);
   await flush();
