@@ -130,6 +130,25 @@ test('where no plan exists the reasons are told, and what would help', async (t)
   t.regex(out, /--may-wait/);
 });
 
+test('where agents hold so many that their rate is too low, a plan raises the rate', async (t) => {
+  const many = ['--set', 'agents.count=10', '--set', 'agents.svids=1000', '--set', 'svids.x509TTL=24h'];
+  const { code, out } = await run('plan', 'runbook-100', '--within', '40s', ...many);
+  t.is(code, 0, out);
+  t.regex(out, /renewals of one agent +(40|60) per second\n/);
+  t.regex(out, /the search on all 10 agents/);
+});
+
+test('a plan counts with the failures of its scenario, and says on how many agents it was searched and confirmed', async (t) => {
+  const small = ['--set', 'agents.count=5200', '--set', 'agents.svids=1', '--set', 'keyManager.quota=none'];
+  const cut = 'failures=[{ what: zone cut off, at: 10s, for: 3m, zone: 2 }]';
+  const without = await run('plan', 'bad-day', '--within', '2m', ...small, '--set', 'failures=[]');
+  t.is(without.code, 0, without.out);
+  t.regex(without.out, /a sample of 5,000 of 5,200 agents.*\n?.*those of the whole fleet, simulated once/);
+  const failing = await run('plan', 'bad-day', '--within', '2m', ...small, '--set', cut);
+  t.is(failing.code, 1);
+  t.regex(failing.out, /all are renewed after 2\d\d s/);
+});
+
 test('with time between activate and taint the same goal is reached', async (t) => {
   const args = ['--within', '3m', '--kms-rate', '300', '--set', 'agents.count=5000', '--set', 'svids.x509TTL=1h'];
   t.is((await run('plan', 'can-i-remove', ...args)).code, 1);
