@@ -1,11 +1,7 @@
+import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import {
-  loadPackageDefinition,
-  type GrpcObject,
-  type ServiceClientConstructor,
-  type ServiceDefinition,
-} from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
+import { makeClientConstructor, type ServiceClientConstructor, type ServiceDefinition } from '@grpc/grpc-js';
+import protobuf from 'protobufjs';
 
 /** Messages as plain objects: snake_case becomes camelCase, 64-bit integers are numbers, absent fields have their defaults. */
 const OPTIONS = {
@@ -21,18 +17,44 @@ const OPTIONS = {
 /** `build/src/runtime` and the sources' `src/runtime` are found from the package's own root. */
 const PROTO_ROOT = fileURLToPath(new URL('../../../proto', import.meta.url));
 
-/** Loads `file` (relative to `proto/`) and returns the service `name` (with its package) as client class and definition. */
+/**
+ * Loads `file` (relative to `proto/`) and returns the service `name` (with its package) as client class and definition. As
+ * @grpc/proto-loader would, but without the descriptors that it makes of every message, a fifth of an agent's start; reflection,
+ * which shows them, loads it by itself.
+ */
 export function loadService(
   file: string,
   name: string,
 ): { client: ServiceClientConstructor; definition: ServiceDefinition } {
-  const root = loadPackageDefinition(loadSync(file, { ...OPTIONS, includeDirs: [PROTO_ROOT] }));
-  const found = name
-    .split('.')
-    .reduce<GrpcObject | undefined>((at, part) => at?.[part] as GrpcObject | undefined, root);
-  if (found === undefined) throw new Error(`${file} defines no service ${name}`);
-  const client = found as unknown as ServiceClientConstructor;
-  return { client, definition: client.service };
+  const root = new protobuf.Root();
+  root.resolvePath = (_origin, target) => (isAbsolute(target) ? target : join(PROTO_ROOT, target));
+  const service = root.loadSync(file).resolveAll().lookup(name, protobuf.Service);
+  if (!(service instanceof protobuf.Service)) throw new Error(`${file} defines no service ${name}`);
+  const definition = Object.fromEntries(
+    service.methodsArray.map((method) => [method.name, definitionOf(name, method)]),
+  );
+  return { client: makeClientConstructor(definition, service.name), definition };
+}
+
+function definitionOf(service: string, method: protobuf.Method): ServiceDefinition[string] {
+  const { name, requestStream = false, responseStream = false, resolvedRequestType, resolvedResponseType } = method;
+  if (resolvedRequestType === null || resolvedResponseType === null) throw new Error(`${name} is not resolved`);
+  return {
+    path: `/${service}/${name}`,
+    ...{ requestStream, responseStream },
+    requestSerialize: serializer(resolvedRequestType),
+    requestDeserialize: deserializer(resolvedRequestType),
+    responseSerialize: serializer(resolvedResponseType),
+    responseDeserialize: deserializer(resolvedResponseType),
+  };
+}
+
+function serializer(type: protobuf.Type): (message: object) => Buffer {
+  return (message) => type.encode(type.fromObject(message)).finish() as Buffer;
+}
+
+function deserializer(type: protobuf.Type): (bytes: Buffer) => object {
+  return (bytes) => type.toObject(type.decode(bytes), OPTIONS);
 }
 
 /** Where the published `.proto` files lie. */
