@@ -86,7 +86,7 @@ export class KeyManagers {
     if (today && present?.isOpen) await present.manager(today.custodySettings, 'present').catch(() => {});
     const places = new Set<string>();
     for (const custody of today === undefined ? needed : [...needed, today]) {
-      if (custody.custody in this.#providers) places.add(this.#nameOf(custody));
+      if (Object.hasOwn(this.#providers, custody.custody)) places.add(this.#nameOf(custody));
     }
     for (const [name, place] of this.#places) if (!places.has(name)) await this.#close(name, place);
   }

@@ -8,8 +8,8 @@ const ANSWER_DELAY_MS = 300;
 
 /** A TPM in software, each of whose answers can be made to take its time. */
 export async function startSlowToken({ secrets }: Lab, cleanup: Cleanup): Promise<Spoilable> {
-  const tpm = await SoftTpm.startFor(secrets.make('the PIN of the TPM'));
-  cleanup.later(() => tpm.close());
+  const { tpm, wire, close } = await SoftTpm.startBehindWire(secrets.make('the PIN of the TPM'));
+  cleanup.later(close);
   const folder = await cleanup.folder();
   const pinPath = join(folder, 'pin');
   await writeFile(pinPath, tpm.pin, { mode: 0o600 });
@@ -20,7 +20,7 @@ export async function startSlowToken({ secrets }: Lab, cleanup: Cleanup): Promis
     extension: { pkcs11: { modulePath: TPM2_MODULE, tokenLabel: tpm.label, pinPath, sessions: 2 } },
     ...{ down: never, up: never },
     spoil: (fault) => {
-      tpm.wire.answerDelayMs = fault === 'slow' ? ANSWER_DELAY_MS : 0;
+      wire.answerDelayMs = fault === 'slow' ? ANSWER_DELAY_MS : 0;
       return Promise.resolve();
     },
   };

@@ -11,63 +11,73 @@ const SCRIPT = new URL('../../../../test/parts/pkcs11/soft-tpm.sh', import.meta.
 
 const LABEL = 'tpm of tests';
 
+interface Running {
+  readonly child: ChildProcess;
+  readonly directory: string;
+  /** Of its resource manager. */
+  readonly bus: string;
+}
+
 /** A TPM in software behind tpm2-pkcs11: a slow token, as small hardware is. */
 export class SoftTpm {
   readonly label = LABEL;
   readonly pin: string;
   /** By these variables the module finds the TPM and its token. */
   readonly env: Readonly<Record<string, string>>;
-  /** Its commands pass here. */
-  readonly wire: SlowPort;
-  readonly #child: ChildProcess;
-  readonly #directory: string;
-  readonly #control: SlowPort;
+  readonly #running: Running;
 
-  private constructor(
-    { child, directory, bus, pin }: { child: ChildProcess; directory: string; bus: string; pin: string },
-    [wire, control]: readonly [SlowPort, SlowPort],
-  ) {
-    this.#child = child;
-    this.#directory = directory;
-    this.#control = control;
-    this.wire = wire;
+  private constructor(running: Running, pin: string) {
+    this.#running = running;
     this.pin = pin;
     this.env = {
-      DBUS_SESSION_BUS_ADDRESS: bus,
+      DBUS_SESSION_BUS_ADDRESS: running.bus,
       TPM2_PKCS11_TCTI: 'tabrmd:bus_type=session',
-      TPM2_PKCS11_STORE: join(directory, 'store'),
+      TPM2_PKCS11_STORE: join(running.directory, 'store'),
     };
   }
 
   /** For this process; one at a time. */
   static async start(): Promise<SoftTpm> {
-    const tpm = await SoftTpm.startFor('4711');
+    const port = await freePorts();
+    const tpm = await SoftTpm.startAt(port, port, '4711');
     Object.assign(process.env, tpm.env);
     return tpm;
   }
 
-  /** For programs that are started with `env`. */
-  static async startFor(pin: string): Promise<SoftTpm> {
+  /**
+   * For other programs, started with `env`; its commands pass through `wire`. A program that blocks this process with a call of its own
+   * would wait for an answer that nobody passes on.
+   */
+  static async startBehindWire(
+    pin: string,
+  ): Promise<{ readonly tpm: SoftTpm; readonly wire: SlowPort; readonly close: () => Promise<void> }> {
+    const [port, reached] = [await freePorts(), await freePorts()];
+    const [wire, control] = [await SlowPort.listen(reached, port), await SlowPort.listen(reached + 1, port + 1)];
+    const tpm = await SoftTpm.startAt(port, reached, pin);
+    const close = async (): Promise<void> => {
+      await tpm.close();
+      for (const one of [wire, control]) one.close();
+    };
+    return { tpm, wire, close };
+  }
+
+  private static async startAt(port: number, reached: number, pin: string): Promise<SoftTpm> {
     const directory = mkdtempSync(join(tmpdir(), 'spirl-tpm-'));
-    const port = await freePorts();
-    const reached = await freePorts();
-    const ports = [await SlowPort.listen(reached, port), await SlowPort.listen(reached + 1, port + 1)] as const;
     const args = ['--', 'bash', SCRIPT, directory, String(port), LABEL, pin, String(reached)];
     const child = spawn('dbus-run-session', args, { stdio: ['pipe', 'pipe', 'ignore'] });
     for await (const line of createInterface({ input: child.stdout })) {
       const [, bus] = /^ready (.*)$/.exec(line) ?? [];
-      if (bus !== undefined) return new SoftTpm({ child, directory, bus, pin }, ports);
+      if (bus !== undefined) return new SoftTpm({ child, directory, bus }, pin);
     }
     throw new Error('the TPM did not start');
   }
 
   async close(): Promise<void> {
-    const ended = new Promise((resolve) => this.#child.once('exit', resolve));
-    this.#child.stdin?.end();
+    const { child, directory } = this.#running;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.stdin?.end();
     await ended;
-    this.wire.close();
-    this.#control.close();
-    rmSync(this.#directory, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true });
   }
 }
 
