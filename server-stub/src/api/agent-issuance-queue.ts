@@ -134,9 +134,19 @@ export class IssuanceQueue {
     this.#start();
   }
 
-  #hasPlace(): boolean {
+  get #places(): number {
     const { places = () => 0 } = this.#parts;
-    return !this.#resting && this.#running < Math.max(this.#limits.concurrency, places());
+    return Math.max(this.#limits.concurrency, places());
+  }
+
+  #hasPlace(): boolean {
+    return !this.#resting && this.#running < this.#places;
+  }
+
+  /** Where other threads sign, beginning an item takes a fraction of the time, and they want whole batches. */
+  get #perTurn(): number {
+    const { concurrency, perTurn } = this.#limits;
+    return this.#places > concurrency ? 2 * perTurn : perTurn;
   }
 
   #start(): void {
@@ -161,7 +171,7 @@ export class IssuanceQueue {
   /** Takes a place and gives it back. */
   async #begin<T>(agentId: string, job: () => Promise<T>): Promise<T> {
     this.#running++;
-    if (++this.#started % this.#limits.perTurn === 0) this.#rest();
+    if (++this.#started % this.#perTurn === 0) this.#rest();
     try {
       return await job();
     } finally {

@@ -6,7 +6,7 @@ export interface IssuanceLimits {
   readonly waiting: number;
   /** Items waiting or under way, of one agent. */
   readonly perAgent: number;
-  /** Items started before the event loop gets a turn; signatures in memory take 50 to 100 microseconds each. */
+  /** Items started before the event loop gets a turn; signatures in memory take 50 to 100 microseconds each. Twice as many where worker threads sign. */
   readonly perTurn: number;
   /** An item that would have to wait longer than this is not let in. */
   readonly doorMs: number;
