@@ -33,6 +33,8 @@ const RESPONSE = Object.freeze({
 });
 const WITH_TRAILERS = Object.freeze({ waitForTrailers: true });
 
+const nothing = (): void => {};
+
 /** One gRPC call on an HTTP/2 stream, from its headers to its trailers. */
 export class Http2Call implements RpcCall {
   readonly peer: object;
@@ -44,7 +46,7 @@ export class Http2Call implements RpcCall {
   #reason: unknown;
   #over = false;
   #requested = false;
-  #inTime = (): void => {};
+  #inTime = nothing;
   #trailers: OutgoingHttpHeaders = {};
 
   /** `closed` is told once, when nothing of the call is left. */
@@ -98,35 +100,48 @@ export class Http2Call implements RpcCall {
 
   /** Everything up to the client's half-close, then the one message in it. */
   #read(reader: MessageReader, method: Exclude<RpcMethod, { type: 'bidi_stream' }>): void {
-    const { requests, observer } = this.#parts;
+    const stream = this.#stream;
     let request: Buffer | undefined;
-    this.#inTime = requests.start(() =>
-      this.fail(new SpirlError('DEADLINE_EXCEEDED', 'no complete request came in time')),
-    );
-    this.#stream.on('data', (chunk: Buffer) => {
+    const onData = (chunk: Buffer): void => {
       if (this.#over) return;
       try {
         for (const message of reader.push(chunk)) {
           if (request !== undefined) throw new SpirlError('UNIMPLEMENTED', 'request: one message is expected, got two');
-          observer.received(this.#rpc.labels);
+          this.#parts.observer.received(this.#rpc.labels);
           request = message;
         }
       } catch (error) {
         this.fail(error);
       }
-    });
-    this.#stream.once('end', () => {
+    };
+    this.#inTime = this.#parts.requests.start(() =>
+      this.fail(new SpirlError('DEADLINE_EXCEEDED', 'no complete request came in time')),
+    );
+    stream.on('data', onData);
+    stream.once('end', () => {
       this.#requested = true;
+      // A stream may live for months: what was for its request goes.
+      stream.off('data', onData);
       this.#inTime();
+      this.#inTime = nothing;
       if (this.#over) return;
       if (request === undefined || reader.inside) {
         this.fail(new SpirlError('UNIMPLEMENTED', 'request: one message is expected, got none'));
-      } else if (method.type === 'unary') {
-        this.#answer(method.serve(request, this));
       } else {
-        this.#settle(method.serve(request, this));
+        this.#serve(request, method);
       }
     });
+  }
+
+  #serve(request: Buffer, method: Exclude<RpcMethod, { type: 'bidi_stream' }>): void {
+    if (method.type === 'server_stream') return this.#settle(method.serve(request, this));
+    method.serve(request, this).then(
+      (frame) => {
+        this.send(frame);
+        this.#finish(status.OK, '', ENDED);
+      },
+      (error: unknown) => this.fail(error),
+    );
   }
 
   async *#requests(reader: MessageReader): AsyncIterable<Buffer> {
@@ -138,16 +153,6 @@ export class Http2Call implements RpcCall {
       }
     }
     this.#requested = true;
-  }
-
-  #answer(answer: Promise<Buffer>): void {
-    answer.then(
-      (frame) => {
-        this.send(frame);
-        this.#finish(status.OK, '', ENDED);
-      },
-      (error: unknown) => this.fail(error),
-    );
   }
 
   #settle(served: Promise<void>): void {
