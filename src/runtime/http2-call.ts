@@ -134,7 +134,10 @@ export class Http2Call implements RpcCall {
   }
 
   #serve(request: Buffer, method: Exclude<RpcMethod, { type: 'bidi_stream' }>): void {
-    if (method.type === 'server_stream') return this.#settle(method.serve(request, this));
+    if (method.type === 'server_stream') {
+      this.#settle(method.serve(request, this));
+      return;
+    }
     method.serve(request, this).then(
       (frame) => {
         this.send(frame);
