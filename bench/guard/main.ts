@@ -1,32 +1,51 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../rig/program.js';
+import { spreadOf } from '../row.js';
 import { ROWS } from '../rows.js';
-import { compare, missingRows, verdictLine, type GuardBaseline } from './compare.js';
+import { compare, keyOf, missingRows, verdictLine, type GuardBaseline } from './compare.js';
 import { measureGuarded } from './guard-run.js';
 import { GUARDED_FIGURES } from './guarded-figures.js';
 
-// Fails when a guarded ratio is worse than in bench/results/baseline.json by more than its tolerance, twice.
+// usage: node build/bench/guard/main.js [--spread RUNS]
+// Fails when a guarded ratio is worse than in bench/results/baseline.json by more than its tolerance, twice. With --spread it only
+// shows how far repeated runs lie apart, which is what the tolerances were chosen from.
 
-const file = join(projectRoot, 'bench/results/baseline.json');
-const { guard: baseline } = JSON.parse(readFileSync(file, 'utf8')) as { guard: GuardBaseline };
-const progress = (): void => {};
+const silent = (): void => {};
+const at = process.argv.indexOf('--spread');
+if (at === -1) process.exitCode = (await guard()) ? 0 : 1;
+else await showSpread(Number(process.argv[at + 1]));
 
-const gone = missingRows(baseline, ROWS);
-for (const id of gone) process.stdout.write(`  ✘ row ${id} is in the baseline and is not measured any more\n`);
-
-let measured = await measureGuarded(ROWS, progress);
-const suspects = compare(measured, baseline, GUARDED_FIGURES).filter(({ holds }) => !holds);
-if (suspects.length > 0) {
-  // A busy minute is no regression: what is worse is looked at once more, and only what is worse again counts.
-  const rows = new Set(suspects.map(({ key }) => key.split(' ')[0] ?? ''));
-  const again = await measureGuarded(ROWS, progress, rows);
-  measured = {
-    ...measured,
-    ...Object.fromEntries(suspects.flatMap(({ key }) => (again[key] ? [[key, again[key]]] : []))),
-  };
+async function guard(): Promise<boolean> {
+  const file = join(projectRoot, 'bench/results/baseline.json');
+  const { guard: baseline } = JSON.parse(readFileSync(file, 'utf8')) as { guard: GuardBaseline };
+  const gone = missingRows(baseline, ROWS);
+  for (const id of gone) process.stdout.write(`  ✘ row ${id} is in the baseline and is not measured any more\n`);
+  let measured = await measureGuarded(ROWS, silent);
+  const suspects = compare(measured, baseline, GUARDED_FIGURES).filter(({ holds }) => !holds);
+  if (suspects.length > 0) {
+    // A busy minute is no regression: what is worse is looked at once more, and only what is worse again counts.
+    const again = await measureGuarded(ROWS, silent, new Set(suspects.map(({ key }) => key.split(' ')[0] ?? '')));
+    for (const { key } of suspects) measured = { ...measured, ...(again[key] !== undefined && { [key]: again[key] }) };
+  }
+  const verdicts = compare(measured, baseline, GUARDED_FIGURES);
+  process.stdout.write(`compared with ${baseline.about}\n`);
+  for (const verdict of verdicts) process.stdout.write(verdictLine(verdict));
+  return gone.length === 0 && verdicts.every(({ holds }) => holds);
 }
-const verdicts = compare(measured, baseline, GUARDED_FIGURES);
-process.stdout.write(`compared with ${baseline.about}\n`);
-for (const verdict of verdicts) process.stdout.write(verdictLine(verdict));
-process.exitCode = gone.length === 0 && verdicts.every(({ holds }) => holds) ? 0 : 1;
+
+async function showSpread(runs: number): Promise<void> {
+  const all: Awaited<ReturnType<typeof measureGuarded>>[] = [];
+  for (let run = 1; run <= runs; run++) {
+    process.stderr.write(`run ${run} of ${runs}\n`);
+    all.push(await measureGuarded(ROWS, silent));
+  }
+  for (const one of GUARDED_FIGURES) {
+    const { median, min, max } = spreadOf(all.flatMap((measured) => measured[keyOf(one)]?.median ?? []));
+    const worst = one.better === 'greater' ? median / min - 1 : max / median - 1;
+    const shown = `${median.toFixed(3)} [${min.toFixed(3)}-${max.toFixed(3)}]`.padEnd(24);
+    process.stdout.write(
+      `  ${keyOf(one).padEnd(72)} ${shown} worst ${(worst * 100).toFixed(0)} % of ${one.tolerance * 100} %\n`,
+    );
+  }
+}
