@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { derFromRaw } from '../../server-stub/src/signer/ecdsa-signature.js';
 import type { Clock } from '../../src/runtime/clock.js';
@@ -38,6 +39,8 @@ export class SlowKeyService {
     this.#allowed = this.#quota;
     this.#tokens = this.#most;
     this.#clock = clock;
+    // Every signature under way waits for it.
+    setMaxListeners(0, this.#closed.signal);
     server.interfere = (request, response) => {
       if (request.method !== 'POST' || request.url?.endsWith('/sign') !== true) return false;
       void this.#sign(request, response).catch(() => response.destroy());
