@@ -167,6 +167,7 @@ export class MintWorkers {
   #join(thread: MintThread<Job>): void {
     if (this.#issuer !== undefined) introduce(thread, this.#issuer);
     this.#ready = [...this.#ready, thread];
+    this.#parts.logger.debug('A mint worker has started', { workers: this.#ready.length });
   }
 
   /** Ends a thread in order; what it has in its hands is done here. */

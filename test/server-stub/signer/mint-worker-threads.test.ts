@@ -9,6 +9,7 @@ import { DerReader, TAG } from '../../../server-stub/src/signer/der.js';
 import { encodeName } from '../../../server-stub/src/signer/distinguished-name.js';
 import { parseIssuerCertificate } from '../../../server-stub/src/signer/issuer-certificate.js';
 import { LeafTemplate } from '../../../server-stub/src/signer/leaf-template.js';
+import { startThread, type StartThread, type Thread } from '../../../server-stub/src/signer/mint-thread.js';
 import type { Minted, MintRequest } from '../../../server-stub/src/signer/plain-mint.js';
 import { encodeTime } from '../../../server-stub/src/signer/validity.js';
 import { pkcs8, WorkloadKeys } from '../../../server-stub/src/signer/workload-key.js';
@@ -130,5 +131,26 @@ test('while keysets take turns in the middle of a wave, no certificate names one
     minter.retire(after);
   }
   t.log(`${issued} of ${20 * 150} issued before their switch`);
+  await end();
+});
+
+test('a thread that is killed in the middle of a wave costs no SVID', async (t) => {
+  const threads: Thread[] = [];
+  let failures = 0;
+  const start: StartThread = (shared) => {
+    const thread = startThread(shared);
+    threads.push(thread);
+    return thread;
+  };
+  const { minter, end } = await openThreadMinter(() => failures++, start, 1);
+  const { signer, ca } = await authority('EC-P256');
+  const request = { spiffeId: SpiffeId.parse('spiffe://example.org/w'), subject: [], ttlMs: 3_600_000 };
+  const wave = Promise.all(Array.from({ length: 300 }, async () => minter.mint(signer, request, NOW, caller)));
+  await new Promise((resolve) => setImmediate(resolve));
+  await threads[0]?.terminate();
+  const minted = await wave;
+  t.is(new Set(minted.map((one) => one?.serial)).size, 300);
+  t.true(minted.every((one) => one && new X509Certificate(one.certificate).verify(ca.publicKey)));
+  t.is(failures, 1);
   await end();
 });

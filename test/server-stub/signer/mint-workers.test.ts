@@ -26,6 +26,9 @@ async function signerOf(type: 'EC-P256' | 'EC-P384' | 'RSA-2048' = 'EC-P256') {
 }
 const { signer, ca } = await signerOf();
 
+/** Fewer SVIDs make workers start, so that tests are quick. */
+const LIMITS: MintLimits = { ...MINT_LIMITS, perSecond: 400 };
+
 /** A worker that does its work in this thread when told to, so that a test decides what happens between. */
 class HandThread implements Thread {
   readonly taken: ToWorker[] = [];
@@ -81,7 +84,7 @@ function setUp(more: { limits?: Partial<MintLimits>; workers?: number } = {}) {
     ...{ clock, logger, workers },
     metrics: { mintWorkerFailed: () => void failures.push(1) },
     crowd: () => crowd,
-    limits: { ...MINT_LIMITS, ...more.limits },
+    limits: { ...LIMITS, ...more.limits },
     start: byHand,
   });
   const stop = new AbortController();
@@ -90,7 +93,7 @@ function setUp(more: { limits?: Partial<MintLimits>; workers?: number } = {}) {
   /** Mints as fast as makes workers start. */
   const rush = async (): Promise<void> => {
     for (let window = 0; window < 2; window++) {
-      await Promise.all(count(600, mint));
+      await Promise.all(count(150, mint));
       await clock.advance(260);
     }
     await flush();
@@ -128,7 +131,7 @@ test('workers start only where load asks for them, and end when they have had no
   t.is(minter.workers, 0, 'nobody waits: the main thread keeps up');
   setCrowd(100);
   for (let window = 0; window < 4; window++) {
-    await Promise.all(count(200, mint));
+    await Promise.all(count(50, mint));
     await clock.advance(260);
   }
   t.is(minter.workers, 0, 'less than the rate');
@@ -257,7 +260,7 @@ test('a worker that dies costs what it had in hand one more try here, and is tol
   t.is(logger.lines.filter(({ level }) => level === 'warn').length, 1);
   for (let window = 0; window < 4; window++) {
     let done = false;
-    const more = Promise.all(count(600, mint)).then(() => (done = true));
+    const more = Promise.all(count(150, mint)).then(() => (done = true));
     while (!done) await neighbour?.work();
     await more;
     await clock.advance(260);
@@ -275,6 +278,7 @@ test('where no thread can be started the main thread goes on', async (t) => {
   const minter = new MintWorkers({
     ...{ clock, logger: new RecordingLogger(), workers: 3, crowd: () => 100 },
     metrics: { mintWorkerFailed: () => void failures.push(1) },
+    limits: LIMITS,
     start: () => {
       throw new Error('no more threads');
     },
@@ -282,8 +286,8 @@ test('where no thread can be started the main thread goes on', async (t) => {
   const stop = new AbortController();
   const running = minter.run(stop.signal);
   for (let window = 0; window < 4; window++) {
-    const minted = await Promise.all(count(600, async (n) => minter.mint(signer, requestOf(n), NOW, caller)));
-    isGood(t, 599, minted[599]);
+    const minted = await Promise.all(count(150, async (n) => minter.mint(signer, requestOf(n), NOW, caller)));
+    isGood(t, 149, minted[149]);
     await clock.advance(260);
   }
   t.is(failures.length, 1, 'tried once, and not soon again');
