@@ -23,6 +23,9 @@ export interface ConnectionEvents {
   closed(connection: Http2Connection): void;
 }
 
+/** One for all: a closure for each connection would be kept as long as it. */
+const ignore = (): void => {};
+
 /** An HTTP/2 connection that notices when its client has stopped or needs it no longer. */
 export class Http2Connection {
   readonly peer: object;
@@ -39,7 +42,7 @@ export class Http2Connection {
     this.#limits = limits;
     this.#session = performServerHandshake(socket, { settings: { maxConcurrentStreams: limits.streams } });
     // What a client does wrong costs it its connection, and nobody else anything.
-    this.#session.on('error', () => {});
+    this.#session.on('error', ignore);
     this.#session.on('stream', (stream, headers) => events.stream(stream, headers, this));
     this.#inUse = this.#untilIdle();
     this.#alive = this.#untilSilent();

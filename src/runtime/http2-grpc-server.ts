@@ -33,6 +33,8 @@ export interface Http2GrpcServerOptions {
   readonly limits: Http2GrpcLimits;
 }
 
+const ignore = (): void => {};
+
 /**
  * A gRPC server on connections that its owner has accepted and knows the other end of: node:http2 and gRPC's framing, and
  * nothing per call that is not needed. For the socket that every workload of a node connects to anew for each fetch.
@@ -98,7 +100,7 @@ export class Http2GrpcServer implements ConnectionEvents {
 
   stream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, connection: Http2Connection): void {
     // Told by its end; without a listener it would end the process.
-    stream.on('error', () => {});
+    stream.on('error', ignore);
     const refused = httpStatusOf(headers);
     if (refused !== undefined) {
       stream.respond({ ':status': refused }, { endStream: true });

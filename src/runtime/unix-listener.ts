@@ -89,7 +89,7 @@ export class UnixListener {
 
   #start(name: string): Promise<void> {
     const server = createServer((socket) => {
-      socket.on('error', () => {});
+      socket.on('error', ignore);
       this.#options.onConnection(socket);
     });
     this.#server = server;
@@ -103,6 +103,9 @@ export class UnixListener {
     });
   }
 }
+
+/** One for all: a closure for each connection would be kept as long as it. */
+const ignore = (): void => {};
 
 function requireUsablePath(path: string): void {
   const length = Buffer.byteLength(path);
