@@ -14,6 +14,7 @@ export const awsKms: KeyServiceKind = {
   share: 0.8,
   missing: () => missingPart('moto/bin/python', 'parts-aws.sh'),
   start: async () => {
+    process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
     const moto = await startMoto();
     const client = new KMSClient({ region: REGION, endpoint: moto.url, credentials: USER });
     const { KeyMetadata } = await client.send(

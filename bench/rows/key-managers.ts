@@ -22,6 +22,8 @@ const KINDS: readonly KeyServiceKind[] = [
 /** Calls of an agent under way; each has as many SVIDs as the service's kind says, so that the queue never runs dry. */
 const AGENT_CALLS = 8;
 const ROUNDS = 5;
+/** The clients of the clouds take some thousand signatures until they are compiled. */
+const WARM_UP_MS = 4_000;
 
 interface Sample {
   readonly perSecond: number;
@@ -56,7 +58,11 @@ class Ways {
     await module.do('prepare', { extension, declared });
     const domain = await TrustDomain.start(effort.profiling, { config: { extensions: declared, managedConfig }, env });
     await agent.do('login', { ...domain.agentAccess(), stateDir: join(domain.dir, 'load') });
-    return new Ways(kind, { bare, module, domain, agent });
+    const ways = new Ways(kind, { bare, module, domain, agent });
+    const warmUpMs = effort.quick ? effort.sampleMs : WARM_UP_MS;
+    await ways.sampleModule(warmUpMs);
+    await ways.sampleWire(warmUpMs);
+    return ways;
   }
 
   async sampleBare(ms: number): Promise<Sample> {
