@@ -102,9 +102,12 @@ async function measure(effort: Effort): Promise<readonly Figure[]> {
 async function inFullTime(domain: TrustDomain, effort: Effort): Promise<readonly Figure[]> {
   const svids = effort.quick ? QUICK_SVIDS : SVIDS;
   const schedule = SPECIFIED.delayMaxS + svids / SPECIFIED.perSecond;
-  effort.progress(`${svids} SVIDs, at most ${schedule} s`);
   const stage = await openStage(domain, svids, {});
-  const sample = await sampleWave(stage, (schedule + 120) * 1000);
+  const startedAt = performance.now();
+  const ticking = setInterval(() => {
+    effort.progress(`${((performance.now() - startedAt) / 1000).toFixed(0)} s of at most ${schedule} s`);
+  }, 1_000);
+  const sample = await sampleWave(stage, (schedule + 120) * 1000).finally(() => clearInterval(ticking));
   await closeStage(stage);
   return scheduleFigures('as specified, 60 s and 20/s', [sample], schedule);
 }
