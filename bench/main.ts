@@ -36,7 +36,7 @@ const effortOf = ({ id }: { readonly id: string }): Effort => ({
   quick,
   fullTime: args.includes('--full-time'),
   ...(profile && { profiling: { folder: profiles } }),
-  rounds: quick ? 3 : 9,
+  rounds: quick ? 3 : 7,
   sampleMs: quick ? 100 : 1_000,
   progress: (text) => process.stderr.isTTY && process.stderr.write(`\r\u001b[K${id}: ${text} `),
 });

@@ -79,7 +79,7 @@ async function fetching(domain: TrustDomain, effort: Effort): Promise<Figure> {
 type Sampler<Result> = (ms: number) => Promise<Result>;
 
 const paceOf = ({ quick }: Effort): Pick<Effort, 'rounds' | 'sampleMs'> =>
-  quick ? { rounds: 2, sampleMs: 200 } : { rounds: 5, sampleMs: 1_500 };
+  quick ? { rounds: 2, sampleMs: 200 } : { rounds: 4, sampleMs: 1_500 };
 
 /** Updates to N streams, all on one agent that has been updated before. */
 async function updates(domain: TrustDomain, count: number, effort: Effort): Promise<PushSample[]> {

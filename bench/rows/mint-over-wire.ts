@@ -85,7 +85,7 @@ async function measure(effort: Effort): Promise<readonly Figure[]> {
       ...CASES.map((one) => [one.name, (ms: number) => sampleMints(minterOf(load), domain.server.pid, one, ms)]),
       ['anchor', (ms: number) => Promise.resolve(sampleSigning(Math.min(500, ms)))],
     ]) as Record<CaseName, (ms: number) => Promise<MintSample>>;
-    const samples = await inRounds(cases, { ...effort, sampleMs: effort.sampleMs * 3 });
+    const samples = await inRounds(cases, { ...effort, sampleMs: effort.sampleMs * 2 });
     return CASES.map(({ name, spire, times }) => {
       const own = samples[name];
       const median = (field: keyof MintSample): string =>
