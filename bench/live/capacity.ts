@@ -1,19 +1,17 @@
 import { join } from 'node:path';
 import type { Clock } from '../../src/runtime/clock.js';
 import { withDeadline } from '../../src/runtime/deadline.js';
+import { SpirlError } from '../../src/runtime/errors.js';
 import type { MintingAgent } from '../load/minting-agent.js';
 import { LoadProcess } from '../rig/load-process.js';
-import { spreadOf } from '../row.js';
 import type { AgentAccess } from './light-fleet-options.js';
 
 /** As many SVIDs in a message as an agent's renewal loop sends. */
 const BATCH = 5;
-/** Messages under way: enough to keep every server busy that is driven here. */
-const IN_FLIGHT = 32;
+/** Messages under way: twice what a webhook is asked at a time, and no more than a slow server takes in. */
+const IN_FLIGHT = 13;
 const WARM_UP_MS = 1_000;
 const SAMPLE_MS = 3_000;
-/** The median of so many samples counts: a machine has other things to do, too. */
-const SAMPLES = 3;
 
 /** Login and all samples, with room for a slow machine. */
 const LIMIT_MS = 60_000;
@@ -29,12 +27,9 @@ export async function measureCapacity(
   const measure = async (): Promise<number> => {
     await load.do('login', { ...access, stateDir: join(dir, 'capacity') });
     await load.do('mint', 'x509', BATCH, IN_FLIGHT, WARM_UP_MS);
-    const rates: number[] = [];
-    for (let i = 0; i < SAMPLES; i++) {
-      const { svids, seconds } = await load.do('mint', 'x509', BATCH, IN_FLIGHT, SAMPLE_MS);
-      rates.push(svids / seconds);
-    }
-    return spreadOf(rates).median;
+    const { steadyPerSecond } = await load.do('mint', 'x509', BATCH, IN_FLIGHT, SAMPLE_MS);
+    if (steadyPerSecond === 0) throw new SpirlError('UNAVAILABLE', 'the server issues too slowly to be measured');
+    return steadyPerSecond;
   };
   try {
     return await withDeadline(measure, LIMIT_MS, 'the capacity could not be measured in 60 s', clock, signal);
