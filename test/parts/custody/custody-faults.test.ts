@@ -17,7 +17,8 @@ const limit = pLimit(Math.min(4, Math.max(2, availableParallelism())));
 for (const provider of Object.keys(TRIED) as Tried[]) {
   const stated = FAULT_ROWS.filter((row) => row.provider === provider);
   test(`${axisOf(provider)}, ${titleOf(provider)}: each fault comes to what is stated, at start, rotation and in steady state`, async (t) => {
-    t.timeout(500_000);
+    // Waiting for its turn counts.
+    t.timeout(900_000);
     t.deepEqual(await limit(() => runFaults(provider, lab)), stated);
     t.true(lab.secrets.check() > 1_000);
   });
