@@ -1,7 +1,15 @@
 import type { Program } from './program.js';
 
+/** A page of metrics. */
+export interface Scraped {
+  /** The first sample of a metric; throws when there is none. */
+  value(name: string): number;
+  /** All samples of a metric, with their labels as they stand there. */
+  samples(name: string): readonly { readonly labels: string; readonly value: number }[];
+}
+
 /** A program's own metrics, as its page shows them now. Scraping begins a new window of the event loop's figures. */
-export async function scrape(program: Program): Promise<{ value(name: string): number }> {
+export async function scrape(program: Program): Promise<Scraped> {
   const url = program.logged(/"url":"(http:[^"]+)"/)?.[1];
   if (url === undefined) throw new Error(`${program.name} has not said where its metrics are`);
   const response = await fetch(`${url}/metrics`);
@@ -12,6 +20,10 @@ export async function scrape(program: Program): Promise<{ value(name: string): n
       if (shown === undefined) throw new Error(`${program.name} has no metric ${name}`);
       return Number(shown);
     },
+    samples: (name) =>
+      [...page.matchAll(new RegExp(`^${name}\\{([^}]*)\\} (\\S+)$`, 'gm'))].map(([, labels = '', value]) => ({
+        ...{ labels, value: Number(value) },
+      })),
   };
 }
 

@@ -10,6 +10,7 @@ import type { BareSigner } from '../load/bare-signer.js';
 import type { KeyManagerSigner } from '../load/key-manager-signer.js';
 import type { MintingAgent } from '../load/minting-agent.js';
 import { LoadProcess } from '../rig/load-process.js';
+import { scrape } from '../rig/scrape.js';
 import { TrustDomain } from '../rig/trust-domain.js';
 import { cpuSeconds } from '../rig/usage.js';
 import { inRounds, ratiosOf } from '../rounds.js';
@@ -84,6 +85,14 @@ class Ways {
     return { perSecond: svids / seconds, p50, cpu };
   }
 
+  /** Throws when an SVID was not issued: what fails fast must not count as done. */
+  async check(): Promise<void> {
+    const minted = (await scrape(this.domain.server)).samples('spirl_server_mint_svid_total');
+    const failed = minted.filter(({ labels, value }) => value > 0 && !labels.includes('status_code="OK"'));
+    if (minted.length > 0 && failed.length === 0) return;
+    throw new Error(`${this.#kind.name}: not all SVIDs were issued: ${failed.map(({ labels }) => labels).join('; ')}`);
+  }
+
   async close(): Promise<void> {
     await Promise.all([this.bare.stop(), this.module.stop(), this.agent.stop()]);
     await this.domain.stop();
@@ -108,6 +117,7 @@ async function measureKind(kind: KeyServiceKind, effort: Effort): Promise<readon
           progress: (text) => effort.progress(`${kind.name}, ${text}`),
         },
       );
+      await ways.check();
       return [
         figureOf(`${kind.name}: through the key manager`, kind, samples.module, samples.bare),
         figureOf(`${kind.name}: X.509-SVIDs over the wire`, kind, samples.wire, samples.bare),
