@@ -189,6 +189,8 @@ const STATES: readonly KeysetState[] = ['PREPARED', 'ACTIVE', 'TAINTED'];
 export class ServerMetrics implements RpcObserver {
   readonly #registry: Registry;
   readonly #mints: Counter;
+  /** Since the last scrape, by code: finding a series by its labels for each SVID would cost more than counting. */
+  readonly #minted = { x509: new Map<string, number>(), jwt: new Map<string, number>() };
   readonly #mintSeconds: Histogram | undefined;
   readonly #issuanceRefused: Counter;
   readonly #mintWorkerFailures: Counter;
@@ -250,7 +252,8 @@ export class ServerMetrics implements RpcObserver {
   }
   /** `code` is Go's name of a gRPC status. */
   minted(svid_type: 'x509' | 'jwt', code: string, seconds: number): void {
-    this.#mints.inc({ svid_type, status_code: code });
+    const counts = this.#minted[svid_type];
+    counts.set(code, (counts.get(code) ?? 0) + 1);
     this.#mintSeconds?.observe({ svid_type, status_code: code }, seconds);
   }
   issuanceRefused(reason: string): void {
@@ -304,6 +307,10 @@ export class ServerMetrics implements RpcObserver {
   async page(): Promise<{ contentType: string; body: string }> {
     for (const read of this.#readings) read();
     this.#rpcs.flush();
+    for (const svid_type of ['x509', 'jwt'] as const) {
+      for (const [code, count] of this.#minted[svid_type]) this.#mints.inc({ svid_type, status_code: code }, count);
+      this.#minted[svid_type].clear();
+    }
     return { contentType: this.#registry.contentType, body: await this.#registry.metrics() };
   }
 }
