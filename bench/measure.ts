@@ -17,12 +17,20 @@ export async function measureRows(
     const effort = effortOf(row);
     const { profiling } = effort;
     const measure = (): Promise<readonly Figure[]> => row.measure(effort);
-    const figures = await (profiling === undefined ? measure() : profiled(`bench-${row.id}`, profiling, measure));
+    let figures: readonly Figure[] = [];
+    let failure: string | undefined;
+    try {
+      figures = await (profiling === undefined ? measure() : profiled(`bench-${row.id}`, profiling, measure));
+    } catch (error) {
+      failure = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      write(`  FAILED: ${failure}\n`);
+    }
     const programs = takeUsages();
     for (const figure of figures) write(printFigure(figure));
     write(printUsages(programs));
     write(`  took ${((performance.now() - startedAt) / 1000).toFixed(0)} s\n`);
-    results.push({ id: row.id, work: row.work, anchor: row.anchor, figures, programs });
+    const { id, work, anchor } = row;
+    results.push({ id, work, anchor, figures, programs, ...(failure !== undefined && { failure }) });
   }
   return results;
 }

@@ -11,6 +11,8 @@ export interface RowResult {
   readonly figures: readonly Figure[];
   /** What the programs under test used over the whole row. */
   readonly programs?: readonly ProgramUsage[];
+  /** Why it could not be measured. */
+  readonly failure?: string;
 }
 
 const WIDTH = 360;
