@@ -1,8 +1,10 @@
 import { dirname, join } from 'node:path';
 import type { Scenario } from '../fleet/scenario.js';
 import type { ExistingServerOptions } from '../live/existing-server.js';
-import { liveOnce, type LiveRunReport } from '../live/live-once.js';
+import type { LiveResult } from '../live/live-report.js';
+import { comparisonOf, liveOnce, type LiveOnceOptions, type LiveRun } from '../live/live-once.js';
 import { checkLive } from '../live/live-scenario.js';
+import type { Comparison } from '../report/fleet-comparison.js';
 import { comparisonPage } from '../report/comparison-page.js';
 import { comparisonHtml } from '../report/fleet-comparison-html.js';
 import { comparisonText } from '../report/fleet-comparison-text.js';
@@ -25,6 +27,12 @@ export interface LiveCommandOptions extends Partial<ExistingServerOptions> {
   readonly processes: number;
   readonly fullAgents: number;
   readonly workloads: number;
+}
+
+/** One run, and what the simulator says of it. */
+export interface LiveRunReport {
+  readonly result: LiveResult;
+  readonly comparison: Comparison | undefined;
 }
 
 interface Subject {
@@ -51,17 +59,30 @@ export async function liveCommand(
   for (const { scenario, runs } of subjects) {
     for (const seed of options.seed) {
       const say = (sentence: string): void => terminal.err(`[seed ${seed}] ${sentence}\n`);
-      const settings = { ...options, clock: terminal.clock, say };
-      const run = store.find(scenario, seed) ?? (await orStopped(liveOnce(scenario, seed, settings, signal), signal));
-      if (store.find(scenario, seed) === undefined) store.keep(scenario, seed, run);
-      runs.push(run);
-      if (options.output === 'text') terminal.out(runText(run));
+      const run = await storedOrRun(store, scenario, seed, { ...options, clock: terminal.clock, say }, signal);
+      const compared = options.compare === true ? comparisonOf(scenario, run) : undefined;
+      runs.push({ result: run.result, comparison: compared });
+      if (options.output === 'text') terminal.out(runText({ result: run.result, comparison: compared }));
     }
   }
   const all = subjects.flatMap(({ runs }) => runs);
   if (options.output === 'json') terminal.out(`${JSON.stringify(all.length === 1 ? all[0] : all, undefined, 2)}\n`);
   if (options.html !== undefined) writeHtml(terminal, options.html, all);
   if (options.markdown !== undefined) writeMarkdown(terminal, options.markdown, subjects, options);
+}
+
+async function storedOrRun(
+  store: RunStore,
+  scenario: Scenario,
+  seed: number,
+  options: LiveOnceOptions,
+  signal: AbortSignal,
+): Promise<LiveRun> {
+  const known = store.find(scenario, seed);
+  if (known !== undefined) return known;
+  const run = await orStopped(liveOnce(scenario, seed, options, signal), signal);
+  store.keep(scenario, seed, run);
+  return run;
 }
 
 async function orStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -3,9 +3,9 @@ import { RENEWALS_PER_SECOND } from '../../src/svid/renewal-gate.js';
 import { TAINT_DELAY_MAX_MS } from '../../src/svid/taint-wave.js';
 import { planFor, PlanOutOfTime, type Plan } from '../fleet/plan.js';
 import type { Goal } from '../fleet/plan-trial.js';
-import { countText, timeText } from '../report/fleet-words.js';
+import { capacityText, countText, timeText } from '../report/fleet-words.js';
 import { progressBar } from './progress-bar.js';
-import { readScenario } from './simulate-command.js';
+import { readCapacity, readScenario } from './simulate-command.js';
 import type { PerfTerminal } from './perf-terminal.js';
 
 /** The simulation of the whole fleet, which confirms a plan, takes at most so long. */
@@ -18,12 +18,14 @@ export interface PlanOptions {
   readonly mayWait: number;
   readonly seed: number;
   readonly set: readonly string[];
+  readonly capacityFrom?: string;
   readonly output: 'text' | 'json';
 }
 
 /** Returns whether there is a plan. */
 export function planCommand(terminal: PerfTerminal, file: string, options: PlanOptions): boolean {
-  const scenario = readScenario(terminal, file, options.set);
+  const capacity = readCapacity(terminal, options.capacityFrom);
+  const scenario = readScenario(terminal, file, [...(capacity?.set ?? []), ...options.set]);
   const goal: Goal = {
     withinMs: options.within,
     replicas: options.replicas ?? scenario.servers.replicas,
@@ -39,8 +41,17 @@ export function planCommand(terminal: PerfTerminal, file: string, options: PlanO
     },
   });
   bar.clear();
-  terminal.out(options.output === 'json' ? `${JSON.stringify({ goal, plan }, undefined, 2)}\n` : planText(goal, plan));
+  terminal.out(
+    options.output === 'json'
+      ? `${JSON.stringify({ goal, capacityFrom: capacity?.from, plan }, undefined, 2)}\n`
+      : planText(goal, plan) + capacityLine(scenario.servers.capacity, capacity?.from),
+  );
   return plan.meets;
+}
+
+function capacityLine(perSecond: number, from: string | undefined): string {
+  const sentence = capacityText(perSecond, from);
+  return `${sentence[0]?.toUpperCase()}${sentence.slice(1)}.\n`;
 }
 
 function planText(goal: Goal, plan: Plan): string {

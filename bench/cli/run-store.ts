@@ -1,11 +1,11 @@
-import type { LiveRunReport } from '../live/live-once.js';
+import type { LiveRun } from '../live/live-once.js';
 import type { Scenario } from '../fleet/scenario.js';
 import type { PerfTerminal } from './perf-terminal.js';
 
 interface StoredRun {
   /** Scenario and seed, as text: another value of any setting is another run. */
   readonly key: string;
-  readonly run: LiveRunReport;
+  readonly run: LiveRun;
 }
 
 /** Runs that took minutes, kept in a file: a series that was interrupted goes on where it ended. */
@@ -21,12 +21,12 @@ export class RunStore {
     this.#runs = file === undefined ? [] : stored(terminal, file);
   }
 
-  find(scenario: Scenario, seed: number): LiveRunReport | undefined {
+  find(scenario: Scenario, seed: number): LiveRun | undefined {
     const key = keyOf(scenario, seed);
     return this.#runs.find((stored) => stored.key === key)?.run;
   }
 
-  keep(scenario: Scenario, seed: number, run: LiveRunReport): void {
+  keep(scenario: Scenario, seed: number, run: LiveRun): void {
     if (this.#file === undefined) return;
     this.#runs.push({ key: keyOf(scenario, seed), run });
     this.#terminal.write(this.#file, `${JSON.stringify({ format: 1, runs: this.#runs })}\n`);

@@ -35,6 +35,10 @@ function program(version: string, terminal: PerfTerminal): Command {
       collect,
       [],
     )
+    .option(
+      '--capacity-from <file>',
+      'take servers.capacity from a results file of npm run bench, such as bench/results/baseline.json',
+    )
     .addOption(new Option('-o, --output <format>', 'output').choices(['text', 'json']).default('text'))
     .option('--html <file>', 'write the report as a page of its own, too')
     .action((scenario: string, options: SimulateOptions) => simulateCommand(terminal, scenario, options));
@@ -60,6 +64,10 @@ function addPlan(root: Command, terminal: PerfTerminal): void {
     .option('--may-wait <duration>', 'longest wait between activate and taint', time, 0)
     .option('--seed <n>', 'what chance is drawn from', whole, 1)
     .option('--set <setting=value>', 'another value for a setting; may be repeated', collect, [])
+    .option(
+      '--capacity-from <file>',
+      'take servers.capacity from a results file of npm run bench, such as bench/results/baseline.json',
+    )
     .addOption(new Option('-o, --output <format>', 'output').choices(['text', 'json']).default('text'))
     .action((scenario: string, options: PlanOptions) => {
       if (!planCommand(terminal, scenario, options)) throw new CommanderError(1, 'no-plan', 'no plan');

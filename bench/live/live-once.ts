@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Scenario } from '../fleet/scenario.js';
 import { compare, type Comparison } from '../report/fleet-comparison.js';
-import { simulatedTrace } from '../report/fleet-trace.js';
+import { simulatedTrace, type FleetTrace } from '../report/fleet-trace.js';
+import { calibrated } from './calibrated.js';
 import { existingServer, type ExistingServerOptions } from './existing-server.js';
 import { liveResult, type LiveResult } from './live-report.js';
-import { runLive, type LiveOptions, type LiveOutcome } from './live-run.js';
+import { runLive, type LiveOptions } from './live-run.js';
 import { LiveServer } from './live-server.js';
 import type { LiveTarget } from './live-target.js';
 import { measuredTrace } from './live-trace.js';
@@ -14,13 +15,13 @@ import { measuredTrace } from './live-trace.js';
 export interface LiveOnceOptions
   extends Omit<LiveOptions, 'dir' | 'seed' | 'capacity'>, Partial<Omit<ExistingServerOptions, 'clock'>> {
   readonly capacity?: number;
-  readonly compare?: boolean;
 }
 
-/** One run, and what the simulator says of it. */
-export interface LiveRunReport {
+/** One run. */
+export interface LiveRun {
   readonly result: LiveResult;
-  readonly comparison: Comparison | undefined;
+  /** What it is compared by; undefined: there was no taint. */
+  readonly trace: FleetTrace | undefined;
 }
 
 /** A run in a directory of its own, which is gone afterwards as its processes are. */
@@ -29,7 +30,7 @@ export async function liveOnce(
   seed: number,
   options: LiveOnceOptions,
   signal: AbortSignal,
-): Promise<LiveRunReport> {
+): Promise<LiveRun> {
   const { server, clock } = options;
   const dir = mkdtempSync(join(tmpdir(), 'spirl-live-'));
   // The workloads of full agents are other users.
@@ -43,10 +44,7 @@ export async function liveOnce(
     const { processes, fullAgents, workloads, capacity, say } = options;
     const settings = { seed, processes, fullAgents, workloads, capacity, dir, clock, say };
     const outcome = await runLive(scenario, target, settings, signal);
-    return {
-      result: liveResult(outcome),
-      comparison: options.compare === true ? comparisonOf(outcome) : undefined,
-    };
+    return { result: liveResult(outcome), trace: measuredTrace(outcome) };
   } finally {
     await target?.stop();
     rmSync(dir, { recursive: true, force: true });
@@ -54,11 +52,10 @@ export async function liveOnce(
 }
 
 /** The simulation is told the measured capacity, and nothing else of the run. */
-function comparisonOf(outcome: LiveOutcome): Comparison | undefined {
-  const { scenario, seed, capacity } = outcome;
-  const measured = measuredTrace(outcome);
-  const calibrated = { ...scenario, servers: { ...scenario.servers, capacity } };
-  const simulated = simulatedTrace(calibrated, seed);
-  if (measured === undefined || simulated === undefined) return undefined;
-  return compare(scenario, { seed, capacity }, simulated, measured);
+export function comparisonOf(scenario: Scenario, { result, trace }: LiveRun): Comparison | undefined {
+  const { seed } = result.report;
+  const { capacity } = result.live;
+  const simulated = simulatedTrace(calibrated(scenario, capacity), seed);
+  if (trace === undefined || simulated === undefined) return undefined;
+  return compare(scenario, { seed, capacity }, simulated, trace);
 }

@@ -19,10 +19,8 @@ export function figureGroups(foresight: Foresight): readonly FigureGroup[] {
 
 function waveGroup({ report: { wave } }: Foresight): FigureGroup {
   if (wave === undefined) return { title: 'Wave', rows: [] };
-  const left =
-    wave.remaining === 0
-      ? '0'
-      : `${countText(wave.remaining)} (${countText(wave.remainingTooOld)} with agents too old)`;
+  const tooOld = wave.remainingTooOld === 0 ? '' : ` (${countText(wave.remainingTooOld)} with agents too old)`;
+  const left = `${countText(wave.remaining)}${tooOld}`;
   return {
     title: 'Wave, from the taint on',
     rows: [

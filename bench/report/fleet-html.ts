@@ -4,7 +4,7 @@ import { figureGroups } from './fleet-figures.js';
 import type { FleetReport } from './fleet-report.js';
 import { FLEET_STYLE } from './fleet-style.js';
 import { verdictsOf } from './fleet-verdict.js';
-import { countText, shortCount, timeText } from './fleet-words.js';
+import { capacityText, countText, shortCount, timeText } from './fleet-words.js';
 
 const SIGNS = { good: '✓', bad: '✗', warning: '!', unknown: '?' } as const;
 
@@ -17,11 +17,12 @@ export function fleetHtml(foresight: Foresight): string {
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>${escaped(report.name)}</title><style>${FLEET_STYLE}</style></head><body><main>
 <h1>${escaped(report.name)}</h1>
-<p class="lead">${escaped(report.description)} ${leadOf(report)}</p>
+<p class="lead">${escaped(report.description)} ${leadOf(foresight)}</p>
 <ul class="verdicts">${verdictsOf(foresight)
     .map(({ state, sentence }) => `<li class="${state}"><b>${SIGNS[state]}</b>${escaped(sentence)}</li>`)
     .join('')}</ul>
-<ul class="marks">${marks.map(({ text, kind }, i) => `<li class="${kind}"><i>${i + 1}</i>${escaped(text)}</li>`).join('')}</ul>
+<ul class="marks">${marks.map(({ text, kind }, i) => `<li class="${kind}"><i>${i + 1}</i>${escaped(text)}</li>`).join('')}
+<li>Time in the charts: from the start of the scenario, min:s</li></ul>
 <section class="charts">${chartsOf(report)
     .map((chart) => figure(chart, marks, report))
     .join('')}</section>
@@ -32,9 +33,9 @@ Renewal schedule, taint delay, rate gate and backoff are the code that agents ru
 `;
 }
 
-function leadOf({ fleet, servers, ttl }: FleetReport): string {
+function leadOf({ report: { fleet, servers, ttl }, capacityFrom }: Foresight): string {
   const keys = servers.keyManager === 'remote' ? 'every signature made by a key manager' : 'keys in memory';
-  return `${countText(fleet.agents)} agents hold ${countText(fleet.svids)} X.509-SVIDs of ${timeText(ttl.x509Ms)}; ${servers.replicas} server replica${servers.replicas === 1 ? '' : 's'}, ${keys}.`;
+  return `${countText(fleet.agents)} agents hold ${countText(fleet.svids)} X.509-SVIDs of ${timeText(ttl.x509Ms)}; ${servers.replicas} server replica${servers.replicas === 1 ? '' : 's'}, ${keys}; ${capacityText(servers.capacity, capacityFrom)}.`;
 }
 
 function marksOf(report: FleetReport): Mark[] {

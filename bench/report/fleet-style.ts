@@ -22,16 +22,18 @@ figure { margin: 0; } .charts figure:first-child:nth-last-child(odd) { grid-colu
 .legend { color: var(--soft); font-size: 13px; } .legend span { margin-left: 12px; white-space: nowrap; }
 .legend i { display: inline-block; width: 11px; height: 11px; margin-right: 5px; border-radius: 2px; vertical-align: -1px; }
 svg { width: 100%; height: auto; display: block; }
-.grid { stroke: var(--line); } .tick { fill: var(--soft); font-size: 11px; }
+.grid { stroke: var(--line); } .tick { fill: var(--soft); font-size: 13px; }
 .line { fill: none; stroke-width: 1.8; stroke-linejoin: round; } .area { stroke: none; }
 .line.wave { stroke: var(--wave); } .line.second { stroke: var(--second); } .line.bad { stroke: var(--bad); } .line.first { stroke: var(--first); }
 .area.wave { fill: var(--wave); } .area.ordinary { fill: var(--ordinary); } .area.first { fill: var(--first); } .area.second { fill: var(--second); } .area.bad { fill: var(--bad); }
 i.wave { background: var(--wave); } i.ordinary { background: var(--ordinary); } i.first { background: var(--first); } i.second { background: var(--second); } i.bad { background: var(--bad); }
-.limit { stroke: var(--bad); stroke-dasharray: 5 4; } .limit-label { fill: var(--bad); font-size: 11px; }
+.limit { stroke: var(--bad); stroke-dasharray: 5 4; } .limit-label { fill: var(--bad); font-size: 13px; paint-order: stroke; stroke: var(--paper); stroke-width: 3px; }
 .mark { stroke-dasharray: 2 3; } .mark.step { stroke: var(--soft); } .mark.failure { stroke: var(--bad); }
 .badge.step { fill: var(--soft); } .badge.failure { fill: var(--bad); } .badge-text { fill: #fff; font-size: 10px; }
-.groups { display: grid; grid-template-columns: repeat(auto-fit, minmax(330px, 1fr)); gap: 22px 34px; }
+.groups { columns: 3 300px; column-gap: 34px; } .groups > div { break-inside: avoid; margin-bottom: 22px; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; } td { padding: 3px 0; border-bottom: 1px solid var(--line); } td:last-child { text-align: right; font-variant-numeric: tabular-nums; }
 footer { margin-top: 30px; color: var(--soft); font-size: 13px; }
-@media print { body { font-size: 12px; } main { padding: 0; } figure, table { break-inside: avoid; } }
+@page { margin: 14mm; }
+@media print { * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } body { font-size: 12px; } main { padding: 0; max-width: none; }
+  figure, table, .verdicts li { break-inside: avoid; } .charts { grid-template-columns: 1fr 1fr; gap: 12px 18px; } .groups { columns: 3; } table { font-size: 11px; } }
 `;

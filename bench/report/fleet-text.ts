@@ -1,7 +1,7 @@
 import type { Foresight } from '../fleet/foresee.js';
 import { figureGroups } from './fleet-figures.js';
 import { verdictsOf } from './fleet-verdict.js';
-import { countText, shortCount, timeText } from './fleet-words.js';
+import { capacityText, countText, shortCount, timeText } from './fleet-words.js';
 
 const BARS = ' ▁▂▃▄▅▆▇█';
 const SIGNS = { good: '✓', bad: '✗', warning: '!', unknown: '?' } as const;
@@ -11,7 +11,7 @@ const WIDTH = 60;
 export function fleetText(foresight: Foresight): string {
   const { report } = foresight;
   const { fleet } = report;
-  const head = `${report.name}\n${countText(fleet.agents)} agents, ${countText(fleet.svids)} SVIDs, seed ${report.seed}`;
+  const head = `${report.name}\n${countText(fleet.agents)} agents, ${countText(fleet.svids)} SVIDs, seed ${report.seed}\n${capacityText(report.servers.capacity, foresight.capacityFrom)}`;
   const verdicts = verdictsOf(foresight).map(({ state, sentence }) => `${SIGNS[state]} ${folded(sentence, 98)}`);
   const groups = figureGroups(foresight).map(
     ({ title, rows }) => `${title}\n${rows.map(([label, value]) => `  ${label.padEnd(30)}${value}`).join('\n')}`,

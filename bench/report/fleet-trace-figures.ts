@@ -16,6 +16,7 @@ export interface TraceFigures {
   readonly peakMints5s: number;
   /** The most SVIDs that agents had asked for and not yet got an answer about. */
   readonly longestQueue: number;
+  readonly renewalMeanMs: number | undefined;
   readonly renewalP50Ms: number | undefined;
   readonly renewalP99Ms: number | undefined;
 }
@@ -39,6 +40,7 @@ export function traceFigures(trace: FleetTrace): TraceFigures {
       ({ now, most }, [, by]) => ({ now: now + by, most: Math.max(most, now + by) }),
       { now: 0, most: 0 },
     ).most,
+    renewalMeanMs: latencies.length === 0 ? undefined : latencies.reduce((a, b) => a + b, 0) / latencies.length,
     renewalP50Ms: quantile(latencies, 0.5),
     renewalP99Ms: quantile(latencies, 0.99),
   };

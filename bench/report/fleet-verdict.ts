@@ -41,9 +41,16 @@ function removeVerdicts({ remove, report }: Foresight): readonly Verdict[] {
     const sentence = `YES, remove after ${timeText(asked.waitMs)} breaks no X.509-SVID: ${earliest}, ${spare} to spare.`;
     verdicts.push({ state: 'good', sentence });
   } else {
+    const safe =
+      rounded !== undefined
+        ? `wait ${timeText(rounded)} from when taint has returned${why}`
+        : atThisPaceMs === undefined
+          ? `after ${timeText(report.lastedMs)} there is no end in sight`
+          : `wait about ${timeText(atThisPaceMs)}, at the pace that was seen`;
+    verdicts.push({ state: 'bad', sentence: `NO, not after ${timeText(asked.waitMs)}: ${safe}.` });
     const broken = `${countText(asked.identities)} identities would hold an X.509-SVID that nobody trusts any more`;
-    const sentence = `NO, not after ${timeText(asked.waitMs)}: ${broken}; ${earliest}.`;
-    verdicts.push({ state: 'bad', sentence });
+    if (asked.identities > 0)
+      verdicts.push({ state: 'bad', sentence: `Removed after ${timeText(asked.waitMs)}, ${broken}.` });
   }
   if (asked === undefined || asked.waitMs < jwtWaitMs) {
     const sentence = `JWT-SVIDs issued before activate (lifetime ${timeText(report.ttl.jwtMs)}) verify until remove, and run out ${timeText(Math.ceil(jwtWaitMs / 1000) * 1000)} after taint has returned: before that, remove ends those that workloads still hold.`;
@@ -66,12 +73,14 @@ function gapVerdict({ report }: Foresight): Verdict {
 function loadVerdicts({ report, replicasNeeded }: Foresight): readonly Verdict[] {
   const { servers, load, unanswered, keyManager, firsts, holes } = report;
   const verdicts: Verdict[] = [];
-  if (replicasNeeded > servers.replicas) {
+  const throttled = keyManager !== undefined && keyManager.throttled > 0;
+  if (replicasNeeded > servers.replicas && !throttled) {
     const sentence = `The peak wants ${replicasNeeded} replicas, there are ${servers.replicas}.`;
     verdicts.push({ state: 'warning', sentence });
   }
   if (keyManager !== undefined && keyManager.throttled > 0) {
-    const sentence = `The key manager’s quota is the limit: it refused ${countText(keyManager.throttled)} calls, which were repeated.`;
+    const more = replicasNeeded > servers.replicas ? ` Without it the peak would want ${replicasNeeded} replicas.` : '';
+    const sentence = `The key manager’s quota is the limit: it refused ${countText(keyManager.throttled)} calls, which were repeated.${more}`;
     verdicts.push({ state: 'warning', sentence });
   }
   if (unanswered.timedOut + unanswered.shed > 0) {

@@ -30,6 +30,11 @@ export function shortCount(value: number): string {
   return Math.abs(value) >= 1e4 ? scaled(1e3, 'k') : `${Number(value.toPrecision(3))}`;
 }
 
+/** What a replica issues, and who says so. */
+export function capacityText(perSecond: number, from: string | undefined): string {
+  return `one replica issues ${countText(perSecond)} SVIDs per second (${from ?? 'as the scenario says'})`;
+}
+
 export function percentText(share: number): string {
   return `${Number((share * 100).toPrecision(3))} %`;
 }

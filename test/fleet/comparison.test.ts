@@ -30,7 +30,7 @@ test('figures of a trace are what can be counted by hand', (t) => {
   t.deepEqual(traceFigures(TRACE), {
     ...{ t50Ms: 1_000, t90Ms: 2_500, t99Ms: 9_000, t100Ms: 9_000 },
     ...{ peakMints5s: 9, longestQueue: 9 },
-    ...{ renewalP50Ms: 100, renewalP99Ms: 2_000 },
+    ...{ renewalMeanMs: 851, renewalP50Ms: 100, renewalP99Ms: 2_000 },
   });
 });
 

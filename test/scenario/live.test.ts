@@ -4,7 +4,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import type { LiveRunReport } from '../../bench/live/live-once.js';
+import type { LiveRunReport } from '../../bench/cli/live-command.js';
+import { TrustDomain } from '../../bench/rig/trust-domain.js';
 import { projectRoot } from './start-dev.js';
 
 // `spirl-perf live` with a small fleet: real agents, a real server. How well the simulation agrees is reported, not asserted: a busy machine
@@ -115,5 +116,24 @@ test.serial('Ctrl-C ends a run with all its processes and files', async (t) => {
     t.deepEqual(programsOf(run.folder), []);
   } finally {
     rmSync(run.folder, { recursive: true, force: true });
+  }
+});
+
+test.serial('a server that runs already goes through the taint with the fleet, and is left running', async (t) => {
+  t.timeout(120_000);
+  const domain = await TrustDomain.start();
+  const { address, clusterId, clusterVersionId, keyFile, bootstrapFile } = domain.agentAccess();
+  const access = ['--server', address, '--cluster-id', clusterId, '--cluster-version-id', clusterVersionId];
+  const files = ['--key-file', keyFile, '--bootstrap-file', bootstrapFile];
+  const small = ['--set', 'agents.count=5', '--set', 'agents.taintDelay=1s', '--capacity', '1000', '-o', 'json'];
+  const run = live('live-small', ...access, ...files, '--admin-socket', join(domain.dir, 'admin.sock'), ...small);
+  try {
+    t.is(await run.ended, 0, run.said.err);
+    const { report } = (JSON.parse(run.said.out) as LiveRunReport).result;
+    t.like(report.wave, { svids: 100, remaining: 0 });
+    t.notThrows(() => domain.server.check());
+  } finally {
+    rmSync(run.folder, { recursive: true, force: true });
+    await domain.stop();
   }
 });
