@@ -92,6 +92,12 @@ export class AgentModel {
 
   /** Starts what may start now, as the renewal loop does, and what workloads wait for. */
   look(agent: number, now: number): void {
+    const known = this.#outages.get(agent);
+    if (known?.isAway === true && now < known.until && this.#hasAll(agent)) {
+      // Nothing starts before that, so nothing has to be looked through; a restarted agent may have first SVIDs to ask for.
+      this.wakeBy(agent, known.until);
+      return;
+    }
     const wanted = this.#gather(agent, now);
     this.#sendFirsts(agent, now);
     const { due, nextInMs } = planRenewals(this.#renewable, { wall: now, monotonic: now });
@@ -142,6 +148,11 @@ export class AgentModel {
       this.#fleet.attempts[svid] = 0;
       if (this.#fleet.retryAt !== undefined) this.#fleet.retryAt[svid] = 0;
     }
+  }
+
+  /** Whether no first SVID is missing: only starts make any. */
+  #hasAll(agent: number): boolean {
+    return this.#lives[agent] === 0 && this.#scenario.agents.start !== 'cold';
   }
 
   /** Fills the lists of what may be renewed and what is wanted; returns when something wanted may be asked for again. */

@@ -18,6 +18,8 @@ export interface RemoveAdvice {
 }
 
 export interface Foresight {
+  /** Where the capacity of a replica was taken from; undefined: the scenario says it. */
+  readonly capacityFrom?: string;
   readonly report: FleetReport;
   readonly remove: RemoveAdvice | undefined;
   /** Replicas that the undisturbed demand needs; more than there are, when the servers were the limit. */

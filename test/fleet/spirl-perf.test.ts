@@ -7,6 +7,18 @@ import { projectRoot } from '../architecture/source-tree.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 
 const examples = join(projectRoot, 'bench/fleet/examples');
+const RESULTS = JSON.stringify({
+  about: 'a date',
+  rows: [
+    {
+      id: 'B3',
+      figures: [
+        { name: 'X.509 in batches of 1, of SPIRE seen', absolute: { 'per server CPU second': '3445' } },
+        { name: 'X.509 in batches of 10, of SPIRE seen', absolute: { 'per server CPU second': '8605' } },
+      ],
+    },
+  ],
+});
 const SMALL = ['--set', 'agents.count=200', '--set', 'servers.replicas=1'];
 
 async function run(...args: string[]) {
@@ -14,7 +26,7 @@ async function run(...args: string[]) {
   result.code = await runSpirlPerf(args, '0.0.0', {
     clock: new FakeClock(),
     examples: () => readdirSync(examples).sort(),
-    read: (file) => readFileSync(join(examples, `${file}.yaml`), 'utf8'),
+    read: (file) => (file === 'results.json' ? RESULTS : readFileSync(join(examples, `${file}.yaml`), 'utf8')),
     write: (file, text) => void result.files.set(file, text),
     out: (text) => void (result.out += text),
     err: (text) => void (result.err += text),
@@ -33,7 +45,8 @@ test('one command answers whether the old keyset can be removed', async (t) => {
 
 test('a remove that comes too early is said to be, with what it breaks and when it would be safe', async (t) => {
   const { out } = await run('simulate', 'runbook-100', '--set', 'rotation.removeAfter=20s');
-  t.regex(out, /^✗ NO, not after 20\.0 s: [\d,]+ identities would hold an X\.509-SVID that nobody trusts/m);
+  t.regex(out, /^✗ NO, not after 20\.0 s: wait \d+\.\d s from when taint has returned\.$/m);
+  t.regex(out, /^✗ Removed after 20\.0 s, [\d,]+ identities would hold an X\.509-SVID that nobody trusts/m);
   t.regex(out, /safe from +\d+\.\d s/);
 });
 
@@ -147,6 +160,20 @@ test('a plan counts with the failures of its scenario, and says on how many agen
   const failing = await run('plan', 'bad-day', '--within', '2m', ...small, '--set', cut);
   t.is(failing.code, 1);
   t.regex(failing.out, /all are renewed after 2\d\d s/);
+});
+
+test('the capacity can be taken from a results file of the benchmark, and the report says so', async (t) => {
+  const { out, files } = await run('simulate', 'runbook-100', '--capacity-from', 'results.json', '--html', 'page.html');
+  t.regex(
+    out,
+    /one replica issues 7,377 SVIDs per second \(one core, messages of 5: row B3 of results\.json, a date\)/,
+  );
+  t.regex(files.get('page.html') ?? '', /row B3 of results\.json/);
+  const plan = await run('plan', 'runbook-100', '--within', '3m', '--capacity-from', 'results.json');
+  t.regex(plan.out, /One replica issues 7,377 SVIDs per second/);
+  const none = await run('simulate', 'runbook-100', '--capacity-from', 'runbook-100');
+  t.is(none.code, 1);
+  t.regex(none.err, /a results file of npm run bench \(JSON\) is expected/);
 });
 
 test('with time between activate and taint the same goal is reached', async (t) => {
