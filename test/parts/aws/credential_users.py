@@ -1,7 +1,7 @@
 """Makes who a server may be to AWS: a user, a role that the user may take on, a role for web identities; prints JSON.
 
 Usage: python credential_users.py ENDPOINT ISSUER
-All may use one symmetric key, which is made too. ISSUER is the URL of the web identities' issuer.
+All may use one symmetric key, which is made in another region than everything else. ISSUER is the URL of the web identities' issuer.
 """
 
 import json
@@ -14,11 +14,11 @@ SUBJECT = "system:serviceaccount:spirl-system:spirl-server"
 AUDIENCE = "sts.amazonaws.com"
 
 
-def client(service):
+def client(service, region="us-east-1"):
     return boto3.client(
         service,
         endpoint_url=ENDPOINT,
-        region_name="us-east-1",
+        region_name=region,
         aws_access_key_id="setup",
         aws_secret_access_key="setup",
     )
@@ -52,7 +52,7 @@ host = ISSUER.split("://")[-1]
 print(
     json.dumps(
         {
-            "key": client("kms").create_key()["KeyMetadata"]["Arn"],
+            "key": client("kms", "eu-west-1").create_key()["KeyMetadata"]["Arn"],
             "wrapping": user("wrapping", wrapping),
             "takingOn": user("taking-on", taking_on),
             "role": role("server", {"Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}),

@@ -45,11 +45,13 @@ test.after.always(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-/** Nothing of the machine that runs the test, and no metadata service unless a row names one. */
+/** Nothing of the machine that runs the test, no metadata service unless a row names one; the region is in the key's ARN alone. */
 const NOTHING: Env = {
   AWS_ACCESS_KEY_ID: '',
   AWS_SECRET_ACCESS_KEY: '',
   AWS_PROFILE: '',
+  AWS_REGION: '',
+  AWS_DEFAULT_REGION: '',
   AWS_EC2_METADATA_DISABLED: 'true',
   HOME: '/nonexistent',
 };
@@ -118,6 +120,7 @@ for (const [name, environment] of WAYS) {
     t.teardown(() => deployment.destroy());
     const server = await deployment.start(settings(), { ...NOTHING, ...(await environment()) });
     await server.says('Serving metrics and health');
+    t.regex(users.key, /^arn:aws:kms:eu-west-1:/);
     t.true(server.output().includes(`  Key wrapping via KMS keyARN=${users.key}\n`), server.output());
     await server.kill('SIGTERM');
   });

@@ -26,6 +26,13 @@ const cases: readonly { readonly error: unknown; readonly code: 'REFUSED' | 'UNA
   { error: answered('InvalidKeyUsageException'), code: 'REFUSED', told: /is not a symmetric encryption key/ },
   { error: answered('UnrecognizedClientException'), code: 'REFUSED', told: /did not accept the server's credentials/ },
   { error: answered('ExpiredTokenException'), code: 'REFUSED', told: /did not accept the server's credentials/ },
+  { error: answered('AccessDenied', 403), code: 'REFUSED', told: /did not accept the server's credentials/ },
+  {
+    error: answered('InvalidIdentityTokenException'),
+    code: 'REFUSED',
+    told: /did not accept the server's credentials/,
+  },
+  { error: answered('IDPCommunicationErrorException'), code: 'UNAVAILABLE', told: /IDPCommunicationErrorException/ },
   { error: sdkError('CredentialsProviderError'), code: 'REFUSED', told: /^no AWS credentials for kms:Encrypt on key/ },
   {
     error: answered('ValidationException'),
