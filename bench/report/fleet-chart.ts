@@ -80,7 +80,9 @@ function axes(frame: Frame, show: (value: number) => string): string[] {
   const every = timeStep(frame.totalMs);
   const ticks: string[] = [];
   for (let at = 0; at <= frame.totalMs; at += every) {
-    ticks.push(`<text class="tick" x="${x(frame, at)}" y="${HEIGHT - 6}" text-anchor="middle">${clockText(at)}</text>`);
+    // The last one may stand at the very edge.
+    const [left, anchor] = x(frame, at) > WIDTH - 24 ? [WIDTH, 'end'] : [x(frame, at), 'middle'];
+    ticks.push(`<text class="tick" x="${left}" y="${HEIGHT - 6}" text-anchor="${anchor}">${clockText(at)}</text>`);
   }
   return [...lines, ...ticks];
 }

@@ -11,12 +11,13 @@ const WIDTH = 60;
 export function fleetText(foresight: Foresight): string {
   const { report } = foresight;
   const { fleet } = report;
-  const head = `${report.name}\n${countText(fleet.agents)} agents, ${countText(fleet.svids)} SVIDs, seed ${report.seed}\n${capacityText(report.servers.capacity, foresight.capacityFrom)}`;
+  const head = `${report.name}\n${countText(fleet.agents)} agents, ${countText(fleet.svids)} SVIDs, seed ${report.seed}`;
   const verdicts = verdictsOf(foresight).map(({ state, sentence }) => `${SIGNS[state]} ${folded(sentence, 98)}`);
+  const capacity = `Reckoned with: ${capacityText(report.servers.capacity, foresight.capacityFrom)}.`;
   const groups = figureGroups(foresight).map(
     ({ title, rows }) => `${title}\n${rows.map(([label, value]) => `  ${label.padEnd(30)}${value}`).join('\n')}`,
   );
-  return `${[head, verdicts.join('\n'), ...groups, curves(foresight)].join('\n\n')}\n`;
+  return `${[head, verdicts.join('\n'), capacity, ...groups, curves(foresight)].join('\n\n')}\n`;
 }
 
 function curves({ report: { curves, lastedMs } }: Foresight): string {
