@@ -88,6 +88,24 @@ test('a renewal because of a taint starts at its moment or later', (t) => {
   t.true(forced.every(Number.isFinite));
 });
 
+test('whatever fails, no renewal because of a taint starts before its agent’s moment', (t) => {
+  let starts = 0;
+  const check = fc.property(settings, fc.integer({ min: 0, max: 1000 }), (given, seed) => {
+    let early = 0;
+    // No ordinary renewal falls due in this time, so every start has the taint, or the removal, as its reason.
+    const calm = { ...given, 'agents.start': 'together', 'svids.x509TTL': '24h' };
+    simulate(scenario(calm), seed, {
+      started: (_svid, _agent, at, forcedAt) => {
+        starts++;
+        if (at < forcedAt) early++;
+      },
+    });
+    return early === 0;
+  });
+  fc.assert(check, { numRuns: 30, seed: 20261121 });
+  t.true(starts > 1_000);
+});
+
 test('no SVID is lost: each one ends up on the new keyset once, or is still held, under way or waited for', (t) => {
   const check = fc.property(settings, fc.integer({ min: 0, max: 1000 }), (given, seed) => {
     const outcome = simulate(scenario({ ...given, horizon: '30m' }), seed);
