@@ -41,8 +41,8 @@ export interface ClusterState {
   readonly revision: number;
 }
 
-/** Streams that are told of a change per turn of the event loop, some 25 ms: the last of thousands waits for few acknowledgements of the first. */
-const TOLD_PER_TURN = 1_000;
+/** Streams that are told of a change per turn of the event loop, some 50 ms: the last of thousands waits for few acknowledgements of the first. */
+const TOLD_PER_TURN = 2_500;
 
 /** What each cluster's agents are told, made once per change however many of them there are. */
 export class ClusterStates {
