@@ -3,7 +3,7 @@ import { Alarm } from '../runtime/alarm.js';
 import type { Clock } from '../runtime/clock.js';
 import { hasCode, SpirlError } from '../runtime/errors.js';
 import type { Logger } from '../runtime/logger.js';
-import { aborted } from '../runtime/task-group.js';
+import { orAbort } from '../runtime/task-group.js';
 import { Acknowledgements } from './acknowledgements.js';
 import type { AgentSession } from './agent-session.js';
 import { backoffMs, RECONNECT_BACKOFF } from './backoff.js';
@@ -166,7 +166,7 @@ export class BundleStream {
       const acknowledgement = this.#acknowledgements.take();
       if (acknowledgement === undefined) continue;
       const taken = new Promise<void>((resolve) => void stream.write(acknowledgement, () => resolve()));
-      await Promise.race([taken, aborted(signal)]);
+      await orAbort(taken, signal).catch(() => {});
       await clock.sleep(ACKNOWLEDGE_EVERY_MS, signal).catch(() => {});
     }
   }
