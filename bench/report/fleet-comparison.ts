@@ -138,7 +138,7 @@ function curves(simulated: FleetTrace, measured: FleetTrace, regime: Comparison[
     curve('onOld', 'Still signed by the old keyset', 'SVIDs', regime === 'between' ? undefined : ERROR_BOUNDS[regime]),
     curve('mintsPerSecond', 'Issued', 'SVIDs per second', undefined),
     curve('queue', 'Asked for and not yet answered', 'SVIDs', inQueue),
-    curve('latencyP50Ms', 'From asking to the answer, p50', 'ms', inQueue),
+    curve('latencyMs', 'From asking to the answer, mean', 'ms', inQueue),
   ];
 }
 

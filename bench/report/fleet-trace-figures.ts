@@ -26,8 +26,8 @@ export interface TraceCurves {
   readonly onOld: readonly number[];
   readonly mintsPerSecond: readonly number[];
   readonly queue: readonly number[];
-  /** Of the answers of each step; null: there was none. */
-  readonly latencyP50Ms: readonly (number | null)[];
+  /** Mean of the answers of each step, per SVID; null: there was none. */
+  readonly latencyMs: readonly (number | null)[];
 }
 
 export function traceFigures(trace: FleetTrace): TraceFigures {
@@ -40,7 +40,7 @@ export function traceFigures(trace: FleetTrace): TraceFigures {
       ({ now, most }, [, by]) => ({ now: now + by, most: Math.max(most, now + by) }),
       { now: 0, most: 0 },
     ).most,
-    renewalMeanMs: latencies.length === 0 ? undefined : latencies.reduce((a, b) => a + b, 0) / latencies.length,
+    renewalMeanMs: meanOf(latencies),
     renewalP50Ms: quantile(latencies, 0.5),
     renewalP99Ms: quantile(latencies, 0.99),
   };
@@ -65,7 +65,7 @@ export function traceCurves(trace: FleetTrace, steps: number): TraceCurves {
     ),
     mintsPerSecond: mints.map((count) => (count * 1000) / TRACE_STEP_MS),
     queue: levels(ends, 0, changesOf(trace)),
-    latencyP50Ms: answered.map((messages) => quantile(latenciesOf(messages), 0.5) ?? null),
+    latencyMs: answered.map((messages) => meanOf(latenciesOf(messages)) ?? null),
   };
 }
 
@@ -110,6 +110,10 @@ function latenciesOf(messages: FleetTrace['messages']): number[] {
     .filter(({ renewal }) => renewal)
     .flatMap(({ issued, sentAt, endedAt }) => new Array<number>(issued).fill(endedAt - sentAt))
     .sort((a, b) => a - b);
+}
+
+function meanOf(values: readonly number[]): number | undefined {
+  return values.length === 0 ? undefined : values.reduce((a, b) => a + b, 0) / values.length;
 }
 
 function quantile(sorted: readonly number[], q: number): number | undefined {

@@ -40,11 +40,11 @@ test('what was not reached is not made up', (t) => {
 });
 
 test('curves have one value per second: levels at its end, answers within it', (t) => {
-  const { onOld, mintsPerSecond, queue, latencyP50Ms } = traceCurves(TRACE, 4);
+  const { onOld, mintsPerSecond, queue, latencyMs } = traceCurves(TRACE, 4);
   t.deepEqual(onOld, [5, 5, 1, 1]);
   t.deepEqual(mintsPerSecond, [0, 5, 4, 0]);
   t.deepEqual(queue, [4, 4, 0, 0]);
-  t.deepEqual(latencyP50Ms, [null, 100, 2_000, null]);
+  t.deepEqual(latencyMs, [null, 100, 2_000, null]);
 });
 
 test('the trace of a simulation agrees with its report', (t) => {

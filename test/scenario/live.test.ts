@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
@@ -22,6 +22,8 @@ interface Run {
 /** The program, with a folder of its own for temporary files. */
 function live(...args: string[]): Run {
   const folder = mkdtempSync(join(tmpdir(), 'live-test-'));
+  // Workloads of full agents are other users.
+  chmodSync(folder, 0o711);
   const child = spawn(process.execPath, ['src/bin/spirl-perf.mjs', 'live', ...args], {
     cwd: projectRoot,
     env: { ...process.env, TMPDIR: folder },
@@ -67,6 +69,7 @@ test.serial(
       t.like(report.wave, { svids: 400, remaining: 0 });
       t.deepEqual(report.gaps, []);
       t.is(facts.streamsEnded, 0);
+    t.notRegex(run.said.err, /Warning/, 'something is left behind with each message');
       t.like(facts.fullAgents, { agents: 1, workloads: 3, onOld: 0, gaps: 0, streamsEnded: 0 });
       t.like(comparison, { agents: 20, svids: 400 });
       for (const { label, simulated, measured, error } of comparison?.figures ?? []) {
