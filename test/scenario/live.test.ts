@@ -69,7 +69,7 @@ test.serial(
       t.like(report.wave, { svids: 400, remaining: 0 });
       t.deepEqual(report.gaps, []);
       t.is(facts.streamsEnded, 0);
-    t.notRegex(run.said.err, /Warning/, 'something is left behind with each message');
+      t.notRegex(run.said.err, /Warning/, 'something is left behind with each message');
       t.like(facts.fullAgents, { agents: 1, workloads: 3, onOld: 0, gaps: 0, streamsEnded: 0 });
       t.like(comparison, { agents: 20, svids: 400 });
       for (const { label, simulated, measured, error } of comparison?.figures ?? []) {
