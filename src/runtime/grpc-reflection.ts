@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { MethodDefinition, Server, ServerDuplexStream } from '@grpc/grpc-js';
+import { SpirlError } from './errors.js';
 import { bidiStream, type OnUnexpected } from './grpc-adapter.js';
 import { protoRoot } from './load-proto.js';
 
@@ -46,7 +47,11 @@ export function addReflectionOf(file: string, server: Server, onUnexpected: OnUn
       ...{ responseSerialize: asBytes, responseDeserialize: asBytes },
     };
     const serve = bidiStream<Buffer, Buffer>(async (requests, send) => {
-      for await (const request of requests) send(await answer(request));
+      for await (const request of requests) {
+        const response = await answer(request);
+        // A client that asks on without reading answers must not make them pile up.
+        await new Promise<void>((taken) => send(response, taken));
+      }
     }, onUnexpected);
     server.addService(
       { [METHOD]: method },
@@ -86,7 +91,15 @@ function answerOf(method: MethodDefinition<object, object>, handler: (stream: Ev
     let response: object = {};
     const stream = Object.assign(new EventEmitter(), { write: (message: object) => (response = message) });
     handler(stream);
-    stream.emit('data', method.requestDeserialize(request));
+    stream.emit('data', decoded(method, request));
     return method.responseSerialize(response);
   };
+}
+
+function decoded(method: MethodDefinition<object, object>, request: Buffer): object {
+  try {
+    return method.requestDeserialize(request);
+  } catch (cause) {
+    throw new SpirlError('INVALID_REQUEST', 'request: the bytes are no message of the expected type', { cause });
+  }
 }

@@ -76,7 +76,8 @@ export class Http2Call implements RpcCall {
     try {
       const encoding = headers['grpc-encoding'] as string | undefined;
       const reader = new MessageReader({ maxBytes: this.#parts.maxRequestBytes, encoding });
-      this.#limit(timeoutMs(headers['grpc-timeout'] as string | undefined));
+      const limit = timeoutMs(headers['grpc-timeout'] as string | undefined);
+      if (limit !== undefined) this.#limit(this.#startedAt + limit);
       const { method } = this.#rpc;
       if (method.type === 'bidi_stream') this.#settle(method.serve(this.#requests(reader), this));
       else this.#read(reader, method);
@@ -156,6 +157,7 @@ export class Http2Call implements RpcCall {
       }
     }
     this.#requested = true;
+    if (reader.inside) throw new SpirlError('INVALID_REQUEST', 'request: it ends within a message');
   }
 
   #settle(served: Promise<void>): void {
@@ -165,10 +167,14 @@ export class Http2Call implements RpcCall {
     );
   }
 
-  #limit(ms: number | undefined): void {
-    if (ms === undefined) return;
-    this.#parts.clock.sleep(ms, this.signal).then(
-      () => this.fail(new SpirlError('DEADLINE_EXCEEDED', 'Deadline exceeded')),
+  /** `at` is a time of the clock that never goes back; a very long sleep ends before it. */
+  #limit(at: number): void {
+    const { clock } = this.#parts;
+    clock.sleep(at - clock.monotonic(), this.signal).then(
+      () => {
+        if (clock.monotonic() < at) this.#limit(at);
+        else this.fail(new SpirlError('DEADLINE_EXCEEDED', 'Deadline exceeded'));
+      },
       () => {},
     );
   }
@@ -192,25 +198,40 @@ export class Http2Call implements RpcCall {
     this.#trailers = { 'grpc-status': String(code), ...(details !== '' && { 'grpc-message': escaped(details) }) };
     if (stream.headersSent) stream.end();
     else if (code === status.OK) this.#respond().end();
-    else stream.respond({ ...RESPONSE, ...this.#trailers }, { endStream: true });
-    if (this.#requested) return;
-    // What else the client sends is of no interest; it is told so once the status is out.
-    stream.resume();
-    stream.close(constants.NGHTTP2_NO_ERROR);
+    else {
+      stream.respond({ ...RESPONSE, ...this.#trailers }, { endStream: true });
+      if (!this.#requested) dismiss(stream);
+    }
   }
 
   #respond(): ServerHttp2Stream {
     this.#stream.respond(RESPONSE, WITH_TRAILERS);
-    this.#stream.once('wantTrailers', () => this.#stream.sendTrailers(this.#trailers));
+    this.#stream.once('wantTrailers', () => {
+      this.#stream.sendTrailers(this.#trailers);
+      // Trailers leave with this turn of the event loop; a stream that is closed before sends none.
+      if (!this.#requested) setImmediate(dismiss, this.#stream);
+    });
     return this.#stream;
   }
 }
 
+/** Ends a stream that is no call of a method, with HTTP's status alone. */
+export function refuseHttp(stream: ServerHttp2Stream, httpStatus: number): void {
+  stream.respond({ ':status': httpStatus }, { endStream: true });
+  dismiss(stream);
+}
+
 /** Ends a stream of a method that does not exist, in gRPC's words. */
 export function refuseUnknown(stream: ServerHttp2Stream, path: string): void {
-  const details = `The server does not implement the method ${path}`;
-  const trailers = { 'grpc-status': String(status.UNIMPLEMENTED), 'grpc-message': escaped(details) };
+  const unknown = new SpirlError('UNIMPLEMENTED', `The server does not implement the method ${path}`);
+  const { code, details } = wireError(unknown, nothing);
+  const trailers = { 'grpc-status': String(code), 'grpc-message': escaped(details) };
   stream.respond({ ...RESPONSE, ...trailers }, { endStream: true });
+  dismiss(stream);
+}
+
+/** What else the client sends is of no interest; it is told so once the answer is out. */
+function dismiss(stream: ServerHttp2Stream): void {
   stream.resume();
   stream.close(constants.NGHTTP2_NO_ERROR);
 }

@@ -4,7 +4,7 @@ import type { Clock } from './clock.js';
 import { DeadlineQueue } from './deadline-queue.js';
 import type { SpirlError } from './errors.js';
 import type { OnUnexpected } from './grpc-adapter.js';
-import { Http2Call, refuseUnknown, type CallParts, type ServedRpc } from './http2-call.js';
+import { Http2Call, refuseHttp, refuseUnknown, type CallParts, type ServedRpc } from './http2-call.js';
 import { Http2Connection, type ConnectionEvents, type ConnectionLimits } from './http2-connection.js';
 import type { RpcMethod } from './rpc-method.js';
 import type { RpcObserver } from './rpc-observer.js';
@@ -101,9 +101,11 @@ export class Http2GrpcServer implements ConnectionEvents {
   stream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, connection: Http2Connection): void {
     // Told by its end; without a listener it would end the process.
     stream.on('error', ignore);
+    // Reset by its client in the same breath: to answer would throw, with nobody to catch it.
+    if (stream.destroyed || stream.closed) return;
     const refused = httpStatusOf(headers);
     if (refused !== undefined) {
-      stream.respond({ ':status': refused }, { endStream: true });
+      refuseHttp(stream, refused);
       return;
     }
     const path = headers[':path'] ?? '';

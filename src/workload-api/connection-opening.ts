@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { DeadlineQueue } from '../runtime/deadline-queue.js';
-import { Http2Opening, type AuthorityHandling } from './http2-opening.js';
+import type { Http2Opening } from './http2-opening.js';
 
 /**
  * Reads what a new connection sends first and calls `handOver` once it is a proper HTTP/2 client, with everything it has sent
@@ -8,12 +8,10 @@ import { Http2Opening, type AuthorityHandling } from './http2-opening.js';
  */
 export function openConnection(
   socket: Socket,
-  authority: AuthorityHandling,
+  opening: Http2Opening,
   openings: DeadlineQueue,
   handOver: () => void,
 ): void {
-  const opening = new Http2Opening(authority);
-
   const pass = (): void => {
     inTime();
     // Still flowing, the socket would drop what is put back into it.

@@ -16,7 +16,7 @@ const ACK = 0x1;
 const END_HEADERS = 0x4;
 const PADDED = 0x8;
 const PRIORITY = 0x20;
-const EMPTY_SETTINGS = Buffer.from([0, 0, 0, SETTINGS, 0, 0, 0, 0, 0]);
+const MAX_CONCURRENT_STREAMS = 3;
 
 /** `repair`: a raw path as `:authority` (grpc-java) is made acceptable. `as-is`: such requests are reset by the HTTP/2 library. */
 export type AuthorityHandling = 'repair' | 'as-is';
@@ -30,11 +30,13 @@ export interface OpeningStep {
 /**
  * The first bytes of an HTTP/2 connection, held back until the first request is complete, with its `:authority` made
  * acceptable to HTTP/2 libraries that refuse a raw path there. A client that waits for our SETTINGS before it sends a request
- * gets an empty SETTINGS frame, and its one ACK to that is taken out again, so that the library sees a conversation in which
- * its own SETTINGS were the first.
+ * gets a SETTINGS frame, and its one ACK to that is taken out again, so that the library sees a conversation in which its own
+ * SETTINGS were the first. That frame has the limit of streams: a client would begin any number of calls before it reads the
+ * library's, and those above the limit would be refused.
  */
 export class Http2Opening {
   readonly #authority: AuthorityHandling;
+  readonly #streams: number;
   #bytes: Buffer = Buffer.alloc(0);
   /** Frames before this are complete and have been looked at. */
   #seen = PREFACE.length;
@@ -46,9 +48,10 @@ export class Http2Opening {
   /** Offset and length of each part of the header block under way. */
   #fragments: { readonly at: number; readonly length: number }[] = [];
 
-  /** With `as-is` it ends with the preface. */
-  constructor(authority: AuthorityHandling) {
+  /** With `as-is` it ends with the preface. `streams` is how many a client may have at a time. */
+  constructor(authority: AuthorityHandling, streams: number) {
     this.#authority = authority;
+    this.#streams = streams;
   }
 
   /** What has to be given to the HTTP/2 library. */
@@ -72,7 +75,7 @@ export class Http2Opening {
     if (!plausible || this.#bytes.length > MAX_BYTES) return { send, next: this.canHandOver ? 'hand-over' : 'close' };
     if (this.#settings && !this.#greeted && !this.#requested) {
       this.#greeted = true;
-      send.push(EMPTY_SETTINGS);
+      send.push(settings(this.#streams));
     }
     return { send, next: 'wait' };
   }
@@ -159,4 +162,11 @@ export class Http2Opening {
     for (const part of parts) from += block.copy(part, 0, from, from + part.length);
     this.#requested = true;
   }
+}
+
+/** A SETTINGS frame with nothing but the limit of streams. */
+function settings(streams: number): Buffer {
+  const frame = Buffer.from([0, 0, 6, SETTINGS, 0, 0, 0, 0, 0, 0, MAX_CONCURRENT_STREAMS, 0, 0, 0, 0]);
+  frame.writeUInt32BE(streams, FRAME_HEADER + 2);
+  return frame;
 }

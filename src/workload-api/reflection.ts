@@ -9,7 +9,11 @@ export function reflectionMethods(): readonly (readonly [string, RpcMethod])[] {
     {
       type: 'bidi_stream',
       serve: async (requests, call) => {
-        for await (const request of requests) call.send(framed(await answer(request)));
+        for await (const request of requests) {
+          const frame = framed(await answer(request));
+          // A client that asks on without reading answers must not make them pile up.
+          await new Promise<void>((taken) => call.send(frame, taken));
+        }
       },
     },
   ]);

@@ -10,7 +10,7 @@ import { aborted } from '../runtime/task-group.js';
 import { UnixListener } from '../runtime/unix-listener.js';
 import { admission } from './admission.js';
 import { openConnection } from './connection-opening.js';
-import type { AuthorityHandling } from './http2-opening.js';
+import { Http2Opening, type AuthorityHandling } from './http2-opening.js';
 import { SERVICE } from './messages.js';
 import { PeerRegistry } from './peer-registry.js';
 import { workloadApiMethods, type WorkloadApiSources } from './pipeline.js';
@@ -151,9 +151,8 @@ class SocketWorkloadApi implements WorkloadApi {
   #accept(socket: Socket): void {
     try {
       const caller = this.#peers.admit(socket);
-      openConnection(socket, this.#options.authority ?? 'repair', this.#openings, () =>
-        this.#server.serve(socket, caller),
-      );
+      const opening = new Http2Opening(this.#options.authority ?? 'repair', this.#limits.streamsPerConnection);
+      openConnection(socket, opening, this.#openings, () => this.#server.serve(socket, caller));
     } catch (error) {
       socket.destroy();
       if (hasCode(error, 'NOT_AUTHORIZED')) this.#options.metrics?.workloadRefused('unidentified');

@@ -223,6 +223,35 @@ test('messages of a conversation are answered one by one', async (t) => {
   t.is((await trailers)[0]['grpc-status'], '0');
 });
 
+test('a conversation that fails half-way ends with its status, though the client has not ended its part', async (t) => {
+  const rig = await Rig.open(t);
+  const stream = rig.client().request({ ':method': 'POST', ':path': '/S/Chat', 'content-type': 'application/grpc' });
+  stream.write(HELLO);
+  await once(stream, 'data');
+  const trailers = once(stream, 'trailers') as Promise<[IncomingHttpHeaders]>;
+  const closed = once(stream, 'close');
+  stream.write(framed(Buffer.alloc(1_001)));
+  t.is((await trailers)[0]['grpc-status'], String(status.RESOURCE_EXHAUSTED));
+  await closed;
+  t.is(rig.server.openCalls, 0);
+});
+
+test('a conversation that ends within a message fails', async (t) => {
+  const rig = await Rig.open(t);
+  const { headers } = await rig.call('/S/Chat', HELLO.subarray(0, 7));
+  t.is(headers['grpc-status'], String(status.INVALID_ARGUMENT));
+});
+
+test('what is no gRPC call is not waited for', async (t) => {
+  const rig = await Rig.open(t);
+  const stream = rig.client().request({ ':method': 'POST', ':path': '/S/Echo', 'content-type': 'text/plain' });
+  const closed = once(stream, 'close');
+  const [headers] = (await once(stream, 'response')) as [IncomingHttpHeaders & IncomingHttpStatusHeader];
+  t.is(headers[':status'], 415);
+  await closed;
+  t.is(stream.rstCode, constants.NGHTTP2_NO_ERROR);
+});
+
 test('a request that does not come is not waited for', async (t) => {
   const rig = await Rig.open(t, { requestMs: 50 });
   const stream = rig.client().request({ ':method': 'POST', ':path': '/S/Echo', 'content-type': 'application/grpc' });

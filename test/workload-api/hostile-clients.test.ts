@@ -3,10 +3,13 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { status } from '@grpc/grpc-js';
 import test from 'ava';
+import { framed } from '../../src/runtime/grpc-frame.js';
+import { UNOBSERVED } from '../../src/runtime/rpc-observer.js';
 import {
   EMPTY_MESSAGE,
   frame,
   indexedName,
+  newName,
   plainString,
   PREFACE,
   RawClient,
@@ -64,6 +67,50 @@ test.serial(
     t.deepEqual(stage.unexpected, []);
   },
 );
+
+const AUTHORITY = indexedName(1, plainString('localhost'));
+const RESET = frame(3, 0, 1, Buffer.from([0, 0, 0, 8]));
+const RESET_AT_ONCE: Readonly<Record<string, Buffer>> = {
+  'a call': requestBlock(AUTHORITY),
+  'a call of no method': requestBlock(AUTHORITY, 'Nothing'),
+  'a GET': Buffer.concat([Buffer.from([0x82]), requestBlock(AUTHORITY).subarray(1)]),
+  'no gRPC': Buffer.concat([Buffer.from([0x83, 0x86]), indexedName(4, plainString('/')), AUTHORITY]),
+};
+for (const [name, block] of Object.entries(RESET_AT_ONCE)) {
+  test.serial(`${name}, reset in the same breath, harms nobody and leaves nothing behind`, async (t) => {
+    const stage = await Stage.open(t);
+    const client = new RawClient(stage.socketPath);
+    client.send(PREFACE, SETTINGS, frame(1, 4, 1, block), RESET);
+    client.send(frame(1, 4, 3, requestBlock(AUTHORITY)), frame(0, 1, 3, EMPTY_MESSAGE));
+    await client.wait(({ type, stream }) => type === 0 && stream === 3);
+    t.is(stage.api.openCalls, 1);
+    client.socket.destroy();
+    await until(() => stage.api.openCalls === 0 && stage.api.connections === 0);
+    t.deepEqual(stage.unexpected, []);
+  });
+}
+
+test.serial('answers that nobody reads are not made: a client of reflection asks on and on', async (t) => {
+  let sent = 0;
+  const stage = await Stage.open(t, { observer: { ...UNOBSERVED, sent: () => void (sent += 1) } });
+  const client = new RawClient(stage.socketPath);
+  const path = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo';
+  const block = Buffer.concat([
+    Buffer.from([0x83, 0x86]),
+    indexedName(4, plainString(path)),
+    AUTHORITY,
+    newName('content-type', 'application/grpc'),
+  ]);
+  // The client's window has no room for a single answer; its 2,000 questions fit the server's.
+  const noRoom = frame(4, 0, 0, Buffer.from([0, 4, 0, 0, 0, 0]));
+  const questions = Buffer.concat(Array.from({ length: 2_000 }, () => framed(Buffer.from([0x3a, 0]))));
+  client.send(PREFACE, noRoom, frame(1, 4, 1, block), frame(0, 0, 1, questions));
+  await until(() => sent > 0);
+  const other = stage.client().stream('FetchX509SVID');
+  await other.at(0);
+  t.is(sent, 2);
+  client.socket.destroy();
+});
 
 test.serial('killed clients leave nothing behind', async (t) => {
   const stage = await Stage.open(t);

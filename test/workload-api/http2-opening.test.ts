@@ -134,7 +134,7 @@ const PONG = frame(6, 1, 0, Buffer.from('12345678'));
 
 /** Pushes each chunk whole, or byte by byte; what was sent, what is handed over, and the verdict. */
 function run(chunks: readonly Buffer[], size = Infinity): { sent: Buffer; bytes: Buffer; next: string } {
-  const opening = new Http2Opening('repair');
+  const opening = new Http2Opening('repair', 100);
   const sent: Buffer[] = [];
   let next = 'wait';
   for (const chunk of chunks) {
@@ -155,10 +155,10 @@ test('a client that sends everything at once gets nothing from us before it is h
 });
 
 for (const size of [1, 7, Infinity]) {
-  test(`a client that waits for SETTINGS gets one, and its ACK is taken out (chunks of ${size})`, (t) => {
+  test(`a client that waits for SETTINGS gets one with the limit of streams, and its ACK is taken out (chunks of ${size})`, (t) => {
     const { sent, bytes, next } = run([PREFACE, SETTINGS, PING, SETTINGS_ACK, REQUEST], size);
     t.is(next, 'hand-over');
-    t.deepEqual(sent, Buffer.concat([SETTINGS, PONG]));
+    t.deepEqual(sent, Buffer.concat([frame(4, 0, 0, Buffer.from([0, 3, 0, 0, 0, 100])), PONG]));
     t.deepEqual(bytes, Buffer.concat([PREFACE, SETTINGS, REPAIRED]));
   });
 
@@ -201,7 +201,7 @@ test('frames that make no sense are for the HTTP/2 library, unless an ACK is sti
 
 test('what is held is bounded', (t) => {
   const window = frame(8, 0, 0, Buffer.alloc(4));
-  const opening = new Http2Opening('repair');
+  const opening = new Http2Opening('repair', 100);
   opening.push(Buffer.concat([PREFACE, SETTINGS]));
   let next = 'wait';
   for (let count = 0; count < 10_000 && next === 'wait'; count++) next = opening.push(window).next;
@@ -210,7 +210,7 @@ test('what is held is bounded', (t) => {
 });
 
 test('as-is: the connection is handed over with its preface, untouched', (t) => {
-  const opening = new Http2Opening('as-is');
+  const opening = new Http2Opening('as-is', 100);
   t.is(opening.push(PREFACE.subarray(0, 10)).next, 'wait');
   t.deepEqual(opening.push(Buffer.concat([PREFACE.subarray(10), SETTINGS, REQUEST])), { send: [], next: 'hand-over' });
   t.deepEqual(opening.bytes, Buffer.concat([PREFACE, SETTINGS, REQUEST]));
