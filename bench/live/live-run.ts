@@ -102,10 +102,11 @@ class LiveRun {
 
   async run(signal: AbortSignal): Promise<LiveOutcome> {
     const { seed, capacity, say } = this.#options;
+    // Before the others, so that a cold start and the scenario's clock begin together.
+    await this.#full.start(signal);
     const stormBeganAt = moment();
     say(`${this.#scenario.agents.count} agents log in, for ${this.#svids} SVIDs`);
     await this.#launch();
-    await this.#full.start(signal);
     if (this.#scenario.agents.start !== 'cold') await this.#allHeld(signal);
     this.#target.keyService?.forgetNotes();
     const startedAt = this.#scenario.agents.start === 'cold' ? stormBeganAt : moment();
