@@ -4,6 +4,8 @@ import { SpirlError } from './errors.js';
 /** Flag and length that stand before each message of a gRPC stream. */
 const PREFIX_BYTES = 5;
 
+const NOTHING = Buffer.alloc(0);
+
 /** Encodings of messages that a `MessageReader` reads. */
 export const MESSAGE_ENCODINGS = 'identity,deflate,gzip';
 
@@ -26,7 +28,9 @@ export interface MessageReaderOptions {
 /** Takes the messages out of the bytes of a stream. */
 export class MessageReader {
   readonly #options: MessageReaderOptions;
-  #rest: Buffer | undefined;
+  /** The first `#held` bytes are those of an unfinished message. It doubles, so that a message in tiny parts is copied few times. */
+  #room: Buffer = NOTHING;
+  #held = 0;
 
   /** Throws UNIMPLEMENTED when the encoding is not known. */
   constructor(options: MessageReaderOptions) {
@@ -39,23 +43,43 @@ export class MessageReader {
 
   /** Whether bytes of an unfinished message have come. */
   get inside(): boolean {
-    return this.#rest !== undefined;
+    return this.#held > 0;
   }
 
   /** Every message that is complete with `chunk`. Throws LIMIT_REACHED for one that is too long, INVALID_REQUEST for no message. */
   push(chunk: Buffer): readonly Buffer[] {
-    let bytes = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk]);
+    const bytes = this.#held === 0 ? chunk : this.#append(chunk);
     const messages: Buffer[] = [];
-    while (bytes.length >= PREFIX_BYTES) {
-      const length = bytes.readUInt32BE(1);
+    let at = 0;
+    while (bytes.length - at >= PREFIX_BYTES) {
+      const length = bytes.readUInt32BE(at + 1);
       if (length > this.#options.maxBytes) throw tooLong(length, this.#options.maxBytes);
-      const end = PREFIX_BYTES + length;
+      const end = at + PREFIX_BYTES + length;
       if (bytes.length < end) break;
-      messages.push(this.#message(bytes.readUInt8(0), bytes.subarray(PREFIX_BYTES, end)));
-      bytes = bytes.subarray(end);
+      messages.push(this.#message(bytes.readUInt8(at), bytes.subarray(at + PREFIX_BYTES, end)));
+      at = end;
     }
-    this.#rest = bytes.length === 0 ? undefined : bytes;
+    if (at > 0 || this.#held === 0) this.#keep(bytes.subarray(at));
     return messages;
+  }
+
+  /** In a room of its own: messages are views of the one before, and what comes from the network is a piece of a larger one. */
+  #keep(rest: Buffer): void {
+    [this.#room, this.#held] = [NOTHING, 0];
+    if (rest.length > 0) this.#append(rest);
+  }
+
+  /** Everything that is held, `chunk` included. */
+  #append(chunk: Buffer): Buffer {
+    const held = this.#held + chunk.length;
+    if (held > this.#room.length) {
+      const room = Buffer.allocUnsafe(Math.max(held, 2 * this.#room.length));
+      this.#room.copy(room, 0, 0, this.#held);
+      this.#room = room;
+    }
+    chunk.copy(this.#room, this.#held);
+    this.#held = held;
+    return this.#room.subarray(0, held);
   }
 
   #message(flag: number, bytes: Buffer): Buffer {
