@@ -4,6 +4,7 @@ import { silentLogger } from '../../src/runtime/logger.js';
 import { createKmsSigningApi, defaultAwsRegion } from '../../server-stub/src/cloud/aws/kms-signing-api.js';
 import { createKeyVaultSigningApi } from '../../server-stub/src/cloud/azure/key-vault-signing-api.js';
 import { KeyManagers } from '../../server-stub/src/key-manager/key-managers.js';
+import { bindingProblem } from '../../server-stub/src/key-manager/pkcs11/cryptoki.js';
 import { rawFromDer } from '../../server-stub/src/signer/ecdsa-signature.js';
 import { SignatureMaker } from '../../server-stub/src/signer/signature-maker.js';
 import type { KeyService } from '../key-services/key-service.js';
@@ -25,7 +26,7 @@ const sealed = {
 function managersOf({ extension, declared }: Pick<KeyService, 'extension' | 'declared'>): KeyManagers {
   const { secretDirectories, webhookHosts, modules } = declared;
   return new KeyManagers({
-    ...{ webhookHosts, modules, rawFromDer, sealed },
+    ...{ webhookHosts, modules, pkcs11Problem: bindingProblem, rawFromDer, sealed },
     files: new DeclaredFiles(secretDirectories),
     environment: (name) => process.env[name],
     owner: { trustDomainId: 'td-bench', deploymentId: 'tdd-bench' },

@@ -6,14 +6,18 @@ import type { ServerConfig } from './config/server-config.js';
 import type { Custody } from './custody.js';
 import { KEY_MANAGER_SECTION_SCHEMA, keyManagerSectionProblems } from './key-manager/key-manager-section.js';
 import { KeyManagers } from './key-manager/key-managers.js';
+import { bindingProblem } from './key-manager/pkcs11/cryptoki.js';
 import type { Declared, ProviderParts } from './key-manager/provider.js';
 import type { KeyServiceMetrics } from './key-manager/remote/key-service-metrics.js';
 import { createSealedKeyManager } from './key-manager/sealed-key-manager.js';
 import { rawFromDer } from './signer/ecdsa-signature.js';
 
 /** What the section KeyManager may hold on this server. */
-export function keyManagerSection(config: Pick<ServerConfig, 'extensions'>): ExtensionsCheck {
-  const declared = declaredBy(config);
+export function keyManagerSection(
+  config: Pick<ServerConfig, 'extensions'>,
+  pkcs11Problem: Declared['pkcs11Problem'],
+): ExtensionsCheck {
+  const declared = declaredBy(config, pkcs11Problem);
   return {
     schema: KEY_MANAGER_SECTION_SCHEMA,
     problems: (spec, at) => keyManagerSectionProblems(spec, at, declared),
@@ -36,7 +40,7 @@ export function createKeyManagers(
   const { trustDomainId, deploymentId } = identity;
   return new KeyManagers({
     ...parts,
-    ...declaredBy(config),
+    ...declaredBy(config, bindingProblem),
     ...CONNECTORS,
     owner: { trustDomainId, deploymentId },
     rawFromDer,
@@ -45,9 +49,12 @@ export function createKeyManagers(
   });
 }
 
-function declaredBy({ extensions }: Pick<ServerConfig, 'extensions'>): Declared & Pick<ProviderParts, 'files'> {
+function declaredBy(
+  { extensions }: Pick<ServerConfig, 'extensions'>,
+  pkcs11Problem: Declared['pkcs11Problem'],
+): Declared & Pick<ProviderParts, 'files'> {
   const { secretDirectories, webhookHosts, modules } = extensions;
-  return { files: new DeclaredFiles(secretDirectories), webhookHosts, modules };
+  return { files: new DeclaredFiles(secretDirectories), webhookHosts, modules, pkcs11Problem };
 }
 
 const CONNECTORS: Pick<ProviderParts, 'connectAwsKms' | 'connectKeyVault'> = {

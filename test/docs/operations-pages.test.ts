@@ -57,7 +57,7 @@ for (const page of operationsPages()) {
     const extensions = parsed.find(({ value }) => 'extensions' in value)?.value['extensions'] ?? {};
     const base = { trustDomainDeployment: { trustDomainName: 'example.org' }, extensions };
     const { svid, labTtl, extensions: declared } = parseServerConfig(JSON.stringify(base));
-    const types = sectionTypesOf({ svid, labTtl, extensions: declared });
+    const types = sectionTypesOf({ svid, labTtl, extensions: declared }, () => undefined);
     for (const { text, value } of parsed) {
       if ('section' in value) {
         const scope = { kind: 'trust-domain-deployment', id: 'tdd-1' } as const;
@@ -65,7 +65,7 @@ for (const page of operationsPages()) {
       } else if ('agent' in value) {
         t.notThrows(() => parseAgentConfig(text));
       } else {
-        t.notThrows(() => parseServerConfig(JSON.stringify({ ...base, ...value }), {}, page, sectionTypesOf));
+        t.notThrows(() => parseServerConfig(JSON.stringify({ ...base, ...value }), {}, page, (settings) => sectionTypesOf(settings, () => undefined)));
       }
     }
   });

@@ -17,13 +17,15 @@ export interface ReadsFiles {
   read(path: string): Promise<string>;
 }
 
-/** What this server's own configuration allows managed sections to name. */
+/** What this server's own configuration allows managed sections to name, and its installation to use. */
 export interface Declared {
   readonly files: Pick<ReadsFiles, 'problem'>;
   /** Hosts, or `host:port`. */
   readonly webhookHosts: readonly string[];
   /** Paths of PKCS#11 modules. */
   readonly modules: readonly string[];
+  /** Why PKCS#11 cannot be used in this installation; undefined when it can. */
+  readonly pkcs11Problem: () => string | undefined;
 }
 
 /** Whose keys they are; on each key as a tag, a label or a part of its name. */

@@ -11,6 +11,7 @@ import {
 } from '../../../server-stub/src/key-manager/pkcs11/cryptoki.js';
 import type { SigningKey } from '../../../server-stub/src/domain/signing-key.js';
 import { KeyManagers } from '../../../server-stub/src/key-manager/key-managers.js';
+import { bindingProblem } from '../../../server-stub/src/key-manager/pkcs11/cryptoki.js';
 import { createSealedKeyManager } from '../../../server-stub/src/key-manager/sealed-key-manager.js';
 import { rawFromDer } from '../../../server-stub/src/signer/ecdsa-signature.js';
 import { MemoryRecordStore } from '../../fakes/memory-record-store.js';
@@ -32,7 +33,7 @@ function keyManagers() {
   const live: { spec: unknown } = { spec: section('first') };
   const no = () => Promise.reject(new Error('nobody asks for it'));
   const managers = new KeyManagers({
-    ...{ webhookHosts: [], modules: [SOFT_HSM_MODULE], environment: () => undefined },
+    ...{ webhookHosts: [], modules: [SOFT_HSM_MODULE], pkcs11Problem: bindingProblem, environment: () => undefined },
     files: { problem: () => undefined, read: () => Promise.resolve(hsm.pin) },
     owner: { trustDomainId: 'td-1', deploymentId: 'tdd-1' },
     clock: systemClock,

@@ -13,7 +13,7 @@ type Tree = { readonly [key: string]: unknown };
 function problemsOf(settings: Tree): readonly Problem[] {
   const text = JSON.stringify({ trustDomainDeployment: { trustDomainName: 'example.org' }, ...settings });
   try {
-    parseServerConfig(text, {}, 'server.yaml', sectionTypesOf);
+    parseServerConfig(text, {}, 'server.yaml', (settings) => sectionTypesOf(settings, () => undefined));
     return [];
   } catch (error) {
     if (error instanceof InvalidConfigError) return error.problems;

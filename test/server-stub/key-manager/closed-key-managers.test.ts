@@ -37,6 +37,7 @@ function setUp() {
     files: { problem: () => undefined, read: () => Promise.reject(new Error('no')) },
     webhookHosts: [],
     modules: [...modules.keys()],
+    pkcs11Problem: () => undefined,
     environment: () => undefined,
     owner: { trustDomainId: 'td-1', deploymentId: 'tdd-1' },
     clock: new FakeClock(),

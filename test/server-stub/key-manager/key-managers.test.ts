@@ -20,7 +20,7 @@ import { MemoryRecordStore } from '../../fakes/memory-record-store.js';
 import { plainSealer } from '../../fakes/plain-sealer.js';
 
 const signal = new AbortController().signal;
-const declared = { files: { problem: () => 'no' }, webhookHosts: [], modules: [] };
+const declared = { files: { problem: () => 'no' }, webhookHosts: [], modules: [], pkcs11Problem: () => undefined };
 
 function setUp(spec: unknown) {
   const kms = new Map<string, FakeKms>();

@@ -1,6 +1,5 @@
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
 import type { KeyManagerProvider, ProviderParts } from '../provider.js';
-import { bindingProblem } from './cryptoki.js';
 import { ModuleUsers } from './module-users.js';
 import { createPkcs11KeyManager } from './pkcs11-key-manager.js';
 import { pkcs11Problems, readPkcs11Settings, PKCS11_SCHEMA, type Pkcs11Settings } from './pkcs11-section.js';
@@ -14,7 +13,7 @@ const users = new ModuleUsers();
 export const pkcs11Provider: KeyManagerProvider = {
   schema: PKCS11_SCHEMA,
   problems: (settings, at, declared) => {
-    const missing = bindingProblem();
+    const missing = declared.pkcs11Problem();
     const problems = pkcs11Problems(settings, at, declared);
     return missing === undefined ? problems : [{ path: at, reason: missing }, ...problems];
   },

@@ -6,7 +6,7 @@ import { pkcs11Problems, readPkcs11Settings } from '../../../../server-stub/src/
 import { TestFiles } from '../webhook/webhook-of.js';
 
 const MODULE = '/usr/lib/softhsm/libsofthsm2.so';
-const declared = { files: new TestFiles(), webhookHosts: [], modules: [MODULE] };
+const declared = { files: new TestFiles(), webhookHosts: [], modules: [MODULE], pkcs11Problem: () => undefined };
 const right = { modulePath: MODULE, tokenLabel: 'spirl', pinPath: '/etc/spirl/pin' };
 const problems = (settings: Record<string, unknown>) => pkcs11Problems(settings, '/p', declared);
 
