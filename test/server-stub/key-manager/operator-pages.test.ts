@@ -28,7 +28,12 @@ for (const { name, schema, problems } of pages) {
     ];
     const settings = spec.extensions[name] ?? {};
     const { modules = [], webhookHosts = [], secretDirectories } = extensions;
-    const declared = { modules, webhookHosts, pkcs11Problem: () => undefined, files: new DeclaredFiles(secretDirectories) };
+    const declared = {
+      modules,
+      webhookHosts,
+      pkcs11Problem: () => undefined,
+      files: new DeclaredFiles(secretDirectories),
+    };
     t.deepEqual([...schemaCheck(schema)(settings, ''), ...problems(settings, '', declared)], []);
   });
 }

@@ -4,7 +4,12 @@ import { webhookProvider } from '../../../../server-stub/src/key-manager/webhook
 import { readWebhookSettings } from '../../../../server-stub/src/key-manager/webhook/webhook-section.js';
 import { TestFiles } from './webhook-of.js';
 
-const declared = { files: new TestFiles(), webhookHosts: ['hsm.example.org', 'other.example.org:8443'], modules: [], pkcs11Problem: () => undefined };
+const declared = {
+  files: new TestFiles(),
+  webhookHosts: ['hsm.example.org', 'other.example.org:8443'],
+  modules: [],
+  pkcs11Problem: () => undefined,
+};
 const problems = (settings: Record<string, unknown>) => webhookProvider.problems(settings, '/w', declared);
 
 test('the settings of the contract are read, with a timeout of ten seconds unless they say one', (t) => {
