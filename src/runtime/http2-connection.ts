@@ -23,6 +23,9 @@ export interface ConnectionEvents {
   closed(connection: Http2Connection): void;
 }
 
+/** A client that is not told may send more, which the library drops without a word, so that it waits for ever. */
+const MAX_HEADER_LIST_BYTES = 64 * 1024;
+
 /** One for all: a closure for each connection would be kept as long as it. */
 const ignore = (): void => {};
 
@@ -40,7 +43,9 @@ export class Http2Connection {
     this.peer = peer;
     this.#socket = socket;
     this.#limits = limits;
-    this.#session = performServerHandshake(socket, { settings: { maxConcurrentStreams: limits.streams } });
+    this.#session = performServerHandshake(socket, {
+      settings: { maxConcurrentStreams: limits.streams, maxHeaderListSize: MAX_HEADER_LIST_BYTES },
+    });
     // What a client does wrong costs it its connection, and nobody else anything.
     this.#session.on('error', ignore);
     this.#session.on('stream', (stream, headers) => events.stream(stream, headers, this));

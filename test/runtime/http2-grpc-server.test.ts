@@ -252,6 +252,12 @@ test('what is no gRPC call is not waited for', async (t) => {
   t.is(stream.rstCode, constants.NGHTTP2_NO_ERROR);
 });
 
+test('a client is told how many calls and how long headers it may send', async (t) => {
+  const rig = await Rig.open(t);
+  await rig.call('/S/Echo', HELLO);
+  t.like(rig.client().remoteSettings, { maxConcurrentStreams: 10, maxHeaderListSize: 65_536 });
+});
+
 test('a request that does not come is not waited for', async (t) => {
   const rig = await Rig.open(t, { requestMs: 50 });
   const stream = rig.client().request({ ':method': 'POST', ':path': '/S/Echo', 'content-type': 'application/grpc' });
