@@ -71,7 +71,8 @@ function credentialFailure(cause: Error, asked: AzureAction): SpirlError {
   }
   if (cause.name === 'AuthenticationError' || cause.name === 'AuthenticationRequiredError') {
     const { status } = answerOf(cause);
-    const why = entra ?? (status === undefined ? 'no answer' : `HTTP ${status}`);
+    // The SDK says 400 of its own when nobody answered; Entra ID's 400 has a code of its own.
+    const why = entra ?? (status === undefined || status === 400 ? 'no answer' : `HTTP ${status}`);
     return unavailable(asked, `Microsoft Entra ID gave no token (${why})`, cause);
   }
   return refused(
