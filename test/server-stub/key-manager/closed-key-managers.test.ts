@@ -77,7 +77,7 @@ test('what neither the ring nor the section needs is closed; a keyset of the pas
   t.true(await signs(key));
   await managers.settle([second]);
   t.deepEqual([one.sessions.size, two.sessions.size], [0, 1]);
-  t.false(one.loggedIn || one.initialized);
+  t.false(one.loggedIn);
   t.is(managers.levels().length, 1);
   // Nobody is cut off by that: a key that is asked for after all is reached.
   t.true(await signs(key));

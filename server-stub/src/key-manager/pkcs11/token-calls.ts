@@ -28,7 +28,7 @@ export type TokenPublicKey =
 /** A call for the thread of a token. */
 export type TokenCall =
   /** Ends the session, if there is one; `module`: and the module too, which nobody of this process uses any more. */
-  | { readonly do: 'close'; readonly end?: 'module' }
+  | { readonly do: 'close' }
   /** Opens a session, or opens it again. `anew`: after the module was ended and begun again, which ends everybody's sessions. */
   | ({ readonly do: 'open'; readonly pin: string | undefined; readonly begin: 'once' | 'anew' } & TokenPlace)
   | { readonly do: 'list'; readonly label: string }

@@ -25,7 +25,6 @@ export class TokenSession {
     switch (call.do) {
       case 'close':
         this.#close();
-        if (call.end === 'module' && this.#loaded) this.#finalize();
         return undefined;
       case 'open':
         this.#open(call, call.pin, call.begin);

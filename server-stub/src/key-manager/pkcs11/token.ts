@@ -73,20 +73,19 @@ export class Token implements ModuleUser {
     await Promise.allSettled(this.#lanes.map((lane) => lane.call({ do: 'close' })));
   }
 
-  /** Ends its sessions and their threads; a module that hangs is left behind. Who asks again opens it again. */
+  /**
+   * Ends its sessions, and with the last one the login, and their threads; a module that hangs is left behind. Who asks again opens it
+   * again. The module stays begun: some go on in threads of their own after their end, and crash or lose the sessions that come next.
+   */
   async close(): Promise<void> {
     const { place, users, clock } = this.#parts;
     await this.#opening?.catch(() => {});
     const lanes = this.#lanes;
     this.#lanes = [];
     this.#epoch = undefined;
-    const end = users.others(place.modulePath, this).length === 0 ? ({ end: 'module' } as const) : {};
     users.remove(place.modulePath, this);
     // Sessions and logins are the module's: they would outlive the threads.
-    const [first, ...others] = lanes;
-    const ended = Promise.allSettled(others.map((lane) => lane.call({ do: 'close' }))).then(() =>
-      first?.call({ do: 'close', ...end }),
-    );
+    const ended = Promise.allSettled(lanes.map((lane) => lane.call({ do: 'close' })));
     const hangs = withDeadline(() => ended, CLOSE_LIMIT_MS, 'the module hangs', clock, new AbortController().signal);
     await hangs.catch(() => {});
     for (const lane of lanes) lane.close();

@@ -183,7 +183,7 @@ test('one that stays away makes the others open again once in five minutes, not 
   t.is(beginnings(), 1);
 });
 
-test('closed, it has no session, no login and no thread, and the module is ended with its last user; asked again, it is there again', async (t) => {
+test('closed, it has no session, no login and no thread, and the module stays begun; asked again, it is there again', async (t) => {
   const module = new FakeModule();
   const { manager, token, lanes } = tokenOf(module, { sessions: 2 });
   const key = await manager.createKey(ID, 'EC-P256', signal);
@@ -191,7 +191,7 @@ test('closed, it has no session, no login and no thread, and the module is ended
   await token.close();
   t.is(module.sessions.size, 0);
   t.false(module.loggedIn);
-  t.false(module.initialized);
+  t.true(module.initialized);
   t.true(lanes.every(({ ended }) => ended));
   t.true(await signs(key));
   t.is(module.sessions.size, 2);
