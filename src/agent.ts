@@ -94,7 +94,6 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
       entitlement: svids.entitlement,
     },
     ...{ clock, logger, onUnexpected, metrics, limits: agent.limits },
-    authority: agent.javaAuthorityShim ? 'repair' : 'as-is',
     observer: metrics,
   });
 

@@ -56,7 +56,6 @@ export const AGENT_SETTINGS = {
     },
     socketPath: text('Unix socket of the Workload API and SDS.', '/run/spirl/sockets/agent.sock', SOCKET_PATH),
     stateDir: text('Directory (0700) for the session and the last bundles.', '/var/lib/spirl-agent'),
-    javaAuthorityShim: flag('Serve clients whose :authority is a raw socket path, as those in Java send it.', 'true'),
     svid: {
       keySource: choice(
         'Who makes the private keys of workloads. With `agent` they never leave the node.',

@@ -1,12 +1,16 @@
-import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import { status } from '@grpc/grpc-js';
 import type { Clock } from './clock.js';
+import { ConversationInput } from './conversation-input.js';
+import type { DeadlineLengths } from './deadline-lengths.js';
 import type { DeadlineQueue } from './deadline-queue.js';
 import { ENDED } from './ended.js';
 import { SpirlError } from './errors.js';
 import { wireError, type OnUnexpected } from './grpc-adapter.js';
 import { MESSAGE_ENCODINGS, MessageReader } from './grpc-frame.js';
 import { timeoutMs } from './grpc-timeout.js';
+import { headerBlock } from './http2/header-block.js';
+import type { HeaderFields } from './http2/request-headers.js';
+import type { Http2Stream, StreamReceiver } from './http2/stream.js';
 import type { RpcCall, RpcMethod } from './rpc-method.js';
 import type { RpcLabels, RpcObserver } from './rpc-observer.js';
 
@@ -21,46 +25,60 @@ export interface CallParts {
   readonly maxRequestBytes: number;
   /** How long a call with one request may take to send it. */
   readonly requests: DeadlineQueue;
+  /** How long callers wait. */
+  readonly deadlines: DeadlineLengths;
   readonly clock: Clock;
   readonly observer: RpcObserver;
   readonly onUnexpected: OnUnexpected;
+  /** A call has ended, whatever ended it. */
+  closed(call: Http2Call): void;
 }
 
-const RESPONSE = Object.freeze({
-  ':status': 200,
-  'content-type': 'application/grpc',
-  'grpc-accept-encoding': MESSAGE_ENCODINGS,
-});
-const WITH_TRAILERS = Object.freeze({ waitForTrailers: true });
+const RESPONSE = [
+  [':status', '200'],
+  ['content-type', 'application/grpc'],
+  ['grpc-accept-encoding', MESSAGE_ENCODINGS],
+] as const;
+const RESPONSE_BLOCK = headerBlock(RESPONSE);
+const OK_BLOCK = headerBlock([['grpc-status', String(status.OK)]]);
 
 const nothing = (): void => {};
 
 /** One gRPC call on an HTTP/2 stream, from its headers to its trailers. */
-export class Http2Call implements RpcCall {
+export class Http2Call implements RpcCall, StreamReceiver {
   readonly peer: object;
-  readonly #stream: ServerHttp2Stream;
+  readonly #stream: Http2Stream;
   readonly #rpc: ServedRpc;
   readonly #parts: CallParts;
   readonly #startedAt: number;
+  #giveBack: () => void = nothing;
   #ended: AbortController | undefined;
   #reason: unknown;
   #over = false;
-  #requested = false;
+  /** Takes back the limit for the request, and that which the caller has set. */
   #inTime = nothing;
-  #trailers: OutgoingHttpHeaders = {};
+  #inDeadline = nothing;
+  #deadline = Infinity;
+  #reader: MessageReader | undefined;
+  #request: Buffer | undefined;
+  #input: ConversationInput | undefined;
 
-  /** `closed` is told once, when nothing of the call is left. */
-  constructor(stream: ServerHttp2Stream, rpc: ServedRpc, peer: object, parts: CallParts, closed: () => void) {
+  constructor(stream: Http2Stream, rpc: ServedRpc, peer: object, parts: CallParts) {
     this.peer = peer;
     this.#stream = stream;
     this.#rpc = rpc;
     this.#parts = parts;
     this.#startedAt = parts.clock.monotonic();
+    stream.receiver = this;
     parts.observer.started(rpc.labels);
-    stream.once('close', () => {
-      this.#end(status.CANCELLED, ENDED);
-      closed();
-    });
+  }
+
+  get isGone(): boolean {
+    return this.#over;
+  }
+
+  get deadline(): number {
+    return this.#deadline;
   }
 
   get signal(): AbortSignal {
@@ -71,26 +89,36 @@ export class Http2Call implements RpcCall {
     return this.#ended.signal;
   }
 
-  /** Reads the request and serves it. */
-  begin(headers: IncomingHttpHeaders): void {
-    try {
-      const encoding = headers['grpc-encoding'] as string | undefined;
-      const reader = new MessageReader({ maxBytes: this.#parts.maxRequestBytes, encoding });
-      const limit = timeoutMs(headers['grpc-timeout'] as string | undefined);
-      if (limit !== undefined) this.#limit(this.#startedAt + limit);
-      const { method } = this.#rpc;
-      if (method.type === 'bidi_stream') this.#settle(method.serve(this.#requests(reader), this));
-      else this.#read(reader, method);
-    } catch (error) {
-      this.fail(error);
+  /** Begins to serve it; `giveBack` is called when nothing of it is left. */
+  begin(headers: HeaderFields, giveBack: () => void): void {
+    this.#giveBack = giveBack;
+    const { maxRequestBytes, requests } = this.#parts;
+    const reader = new MessageReader({ maxBytes: maxRequestBytes, encoding: headers['grpc-encoding'] });
+    this.#limit(timeoutMs(headers['grpc-timeout']));
+    const { method, labels } = this.#rpc;
+    if (method.type === 'bidi_stream') {
+      this.#input = new ConversationInput(reader, method.open(this), {
+        received: () => this.#parts.observer.received(labels),
+        consumed: (bytes) => this.#stream.consumed(bytes),
+        failed: (error) => this.fail(error),
+      });
+    } else {
+      this.#reader = reader;
+      this.#inTime = requests.start(() =>
+        this.fail(new SpirlError('DEADLINE_EXCEEDED', 'no complete request came in time')),
+      );
     }
   }
 
   send(frame: Buffer, taken?: () => void): void {
-    if (this.#over || this.#stream.destroyed || this.#stream.closed) return;
+    if (this.#over || this.#stream.isClosed) return;
     this.#parts.observer.sent(this.#rpc.labels);
-    if (!this.#stream.headersSent) this.#respond();
+    this.#stream.respond(RESPONSE_BLOCK);
     this.#stream.write(frame, taken);
+  }
+
+  end(): void {
+    this.#finish(status.OK, '', ENDED);
   }
 
   fail(error: unknown): void {
@@ -99,83 +127,78 @@ export class Http2Call implements RpcCall {
     this.#finish(code, details, error);
   }
 
-  /** Everything up to the client's half-close, then the one message in it. */
-  #read(reader: MessageReader, method: Exclude<RpcMethod, { type: 'bidi_stream' }>): void {
-    const stream = this.#stream;
-    let request: Buffer | undefined;
-    const onData = (chunk: Buffer): void => {
-      if (this.#over) return;
-      try {
-        for (const message of reader.push(chunk)) {
-          if (request !== undefined) throw new SpirlError('UNIMPLEMENTED', 'request: one message is expected, got two');
-          this.#parts.observer.received(this.#rpc.labels);
-          request = message;
-        }
-      } catch (error) {
-        this.fail(error);
+  data(chunk: Buffer): void {
+    if (this.#input !== undefined) {
+      this.#input.push(chunk);
+      return;
+    }
+    this.#stream.consumed(chunk.length);
+    if (this.#over) return;
+    try {
+      this.#read(chunk);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  requestEnd(): void {
+    if (this.#input !== undefined) {
+      this.#input.end();
+      return;
+    }
+    const { method } = this.#rpc;
+    const [request, reader] = [this.#request, this.#reader];
+    // A stream may live for months: what was for its request goes.
+    this.#request = this.#reader = undefined;
+    this.#inTime();
+    this.#inTime = nothing;
+    if (this.#over || method.type === 'bidi_stream') return;
+    if (request === undefined || reader === undefined || reader.inside) {
+      this.fail(new SpirlError('UNIMPLEMENTED', 'request: one message is expected, got none'));
+    } else {
+      this.#serve(request, method);
+    }
+  }
+
+  closed(): void {
+    this.#end(status.CANCELLED, ENDED);
+    this.#parts.closed(this);
+    this.#giveBack();
+  }
+
+  /** The one message of the request, as far as it has come. */
+  #read(chunk: Buffer): void {
+    for (const message of this.#reader?.push(chunk) ?? []) {
+      if (this.#request !== undefined) {
+        throw new SpirlError('UNIMPLEMENTED', 'request: one message is expected, got two');
       }
-    };
-    this.#inTime = this.#parts.requests.start(() =>
-      this.fail(new SpirlError('DEADLINE_EXCEEDED', 'no complete request came in time')),
-    );
-    stream.on('data', onData);
-    stream.once('end', () => {
-      this.#requested = true;
-      // A stream may live for months: what was for its request goes.
-      stream.off('data', onData);
-      this.#inTime();
-      this.#inTime = nothing;
-      if (this.#over) return;
-      if (request === undefined || reader.inside) {
-        this.fail(new SpirlError('UNIMPLEMENTED', 'request: one message is expected, got none'));
-      } else {
-        this.#serve(request, method);
-      }
-    });
+      this.#parts.observer.received(this.#rpc.labels);
+      this.#request = message;
+    }
   }
 
   #serve(request: Buffer, method: Exclude<RpcMethod, { type: 'bidi_stream' }>): void {
     if (method.type === 'server_stream') {
-      this.#settle(method.serve(request, this));
+      method.serve(request, this).then(
+        () => this.end(),
+        (error: unknown) => this.fail(error),
+      );
       return;
     }
     method.serve(request, this).then(
       (frame) => {
         this.send(frame);
-        this.#finish(status.OK, '', ENDED);
+        this.end();
       },
       (error: unknown) => this.fail(error),
     );
   }
 
-  async *#requests(reader: MessageReader): AsyncIterable<Buffer> {
-    const chunks = this.#stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
-    for await (const chunk of chunks) {
-      for (const message of reader.push(chunk)) {
-        this.#parts.observer.received(this.#rpc.labels);
-        yield message;
-      }
-    }
-    this.#requested = true;
-    if (reader.inside) throw new SpirlError('INVALID_REQUEST', 'request: it ends within a message');
-  }
-
-  #settle(served: Promise<void>): void {
-    served.then(
-      () => this.#finish(status.OK, '', ENDED),
-      (error: unknown) => this.fail(error),
-    );
-  }
-
-  /** `at` is a time of the clock that never goes back; a very long sleep ends before it. */
-  #limit(at: number): void {
-    const { clock } = this.#parts;
-    clock.sleep(at - clock.monotonic(), this.signal).then(
-      () => {
-        if (clock.monotonic() < at) this.#limit(at);
-        else this.fail(new SpirlError('DEADLINE_EXCEEDED', 'Deadline exceeded'));
-      },
-      () => {},
+  #limit(ms: number | undefined): void {
+    if (ms === undefined) return;
+    this.#deadline = this.#parts.clock.now() + ms;
+    this.#inDeadline = this.#parts.deadlines.start(ms, () =>
+      this.fail(new SpirlError('DEADLINE_EXCEEDED', 'Deadline exceeded')),
     );
   }
 
@@ -185,55 +208,46 @@ export class Http2Call implements RpcCall {
     this.#over = true;
     this.#reason = reason;
     this.#inTime();
+    this.#inDeadline();
     const { observer, clock } = this.#parts;
     observer.handled(this.#rpc.labels, code, (clock.monotonic() - this.#startedAt) / 1000);
     this.#ended?.abort(reason);
+    this.#input?.over();
     return true;
   }
 
   #finish(code: status, details: string, reason: unknown): void {
     if (!this.#end(code, reason)) return;
     const stream = this.#stream;
-    if (stream.destroyed || stream.closed) return;
-    this.#trailers = { 'grpc-status': String(code), ...(details !== '' && { 'grpc-message': escaped(details) }) };
-    if (stream.headersSent) stream.end();
-    else if (code === status.OK) this.#respond().end();
-    else {
-      stream.respond({ ...RESPONSE, ...this.#trailers }, { endStream: true });
-      if (!this.#requested) dismiss(stream);
+    if (code === status.OK) {
+      stream.respond(RESPONSE_BLOCK);
+      stream.end(OK_BLOCK);
+    } else if (stream.answering) {
+      stream.end(headerBlock(trailers(code, details)));
+    } else {
+      stream.end(headerBlock([...RESPONSE, ...trailers(code, details)]));
     }
   }
-
-  #respond(): ServerHttp2Stream {
-    this.#stream.respond(RESPONSE, WITH_TRAILERS);
-    this.#stream.once('wantTrailers', () => {
-      this.#stream.sendTrailers(this.#trailers);
-      // Trailers leave with this turn of the event loop; a stream that is closed before sends none.
-      if (!this.#requested) setImmediate(dismiss, this.#stream);
-    });
-    return this.#stream;
-  }
 }
 
-/** Ends a stream that is no call of a method, with HTTP's status alone. */
-export function refuseHttp(stream: ServerHttp2Stream, httpStatus: number): void {
-  stream.respond({ ':status': httpStatus }, { endStream: true });
-  dismiss(stream);
+/** Answers what is no call of a method, with HTTP's status alone. */
+export function refuseHttp(stream: Http2Stream, httpStatus: number): void {
+  stream.end(headerBlock([[':status', String(httpStatus)]]));
 }
 
-/** Ends a stream of a method that does not exist, in gRPC's words. */
-export function refuseUnknown(stream: ServerHttp2Stream, path: string): void {
+/** Answers a call of a method that does not exist, in gRPC's words. */
+export function refuseUnknown(stream: Http2Stream, path: string): void {
   const unknown = new SpirlError('UNIMPLEMENTED', `The server does not implement the method ${path}`);
   const { code, details } = wireError(unknown, nothing);
-  const trailers = { 'grpc-status': String(code), 'grpc-message': escaped(details) };
-  stream.respond({ ...RESPONSE, ...trailers }, { endStream: true });
-  dismiss(stream);
+  stream.end(headerBlock([...RESPONSE, ...trailers(code, details)]));
 }
 
-/** What else the client sends is of no interest; it is told so once the answer is out. */
-function dismiss(stream: ServerHttp2Stream): void {
-  stream.resume();
-  stream.close(constants.NGHTTP2_NO_ERROR);
+type Field = readonly [name: string, value: string];
+
+function trailers(code: status, details: string): Field[] {
+  const sent: Field[] = [['grpc-status', String(code)]];
+  if (details !== '') sent.push(['grpc-message', escaped(details)]);
+  return sent;
 }
 
 /** Percent-encoding of everything but printable ASCII, as gRPC asks for. */

@@ -1,18 +1,27 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Clock } from './clock.js';
+import { DeadlineLengths } from './deadline-lengths.js';
 import { DeadlineQueue } from './deadline-queue.js';
 import type { SpirlError } from './errors.js';
 import type { OnUnexpected } from './grpc-adapter.js';
+import { FloodGuard } from './http2/flood-guard.js';
+import { DEFAULT_WINDOW, Setting, settingsFrame, windowFrame } from './http2/frame.js';
+import { MAX_HEADER_LIST_BYTES, type HeaderFields } from './http2/request-headers.js';
+import type { Http2Stream } from './http2/stream.js';
+import { WriteTurn } from './http2/write-turn.js';
 import { Http2Call, refuseHttp, refuseUnknown, type CallParts, type ServedRpc } from './http2-call.js';
-import { Http2Connection, type ConnectionEvents, type ConnectionLimits } from './http2-connection.js';
 import type { RpcMethod } from './rpc-method.js';
 import type { RpcObserver } from './rpc-observer.js';
+import { ServedConnection, type ServedConnectionEvents, type ServedConnectionParts } from './served-connection.js';
 
 /** Times in milliseconds. */
 export interface Http2GrpcLimits {
   readonly maxRequestBytes: number;
   readonly streamsPerConnection: number;
+  /** What a client may send ahead, in bytes; default 64 KiB on a connection as on each of its streams. */
+  readonly windows?: { readonly connection: number; readonly stream: number };
+  /** How long a client may take to begin to speak HTTP/2. */
+  readonly openingMs: number;
   /** How long a call may take to send its request. */
   readonly requestMs: number;
   /** A client that does not answer a ping within `keepaliveTimeoutMs`, sent each `keepaliveMs`, is gone. */
@@ -26,47 +35,71 @@ export interface Http2GrpcServerOptions {
   /** By path, `/package.Service/Method`. */
   readonly methods: ReadonlyMap<string, RpcMethod>;
   /** Asked before a byte of a call's request is read. Throws the refusal, or returns what is to be called when the call is gone. */
-  admit(path: string, headers: IncomingHttpHeaders, peer: object): () => void;
+  admit(path: string, headers: HeaderFields, peer: object): () => void;
   readonly observer: RpcObserver;
   readonly onUnexpected: OnUnexpected;
   readonly clock: Clock;
   readonly limits: Http2GrpcLimits;
 }
 
-const ignore = (): void => {};
+/** Frames of one client that are for nothing; what is of use allows for more. */
+const FRAME_LIMIT = { burst: 10_000, perSecond: 2_000 };
+/** Calls that one client cancels; each has cost the work up to then. */
+const RESET_LIMIT = { burst: 2_000, perSecond: 200 };
 
 /**
- * A gRPC server on connections that its owner has accepted and knows the other end of: node:http2 and gRPC's framing, and
- * nothing per call that is not needed. For the socket that every workload of a node connects to anew for each fetch.
+ * A gRPC server on connections that its owner has accepted and knows the other end of: HTTP/2 and gRPC's framing, and nothing per
+ * call that is not needed. For the socket that every workload of a node connects to anew for each fetch.
  */
-export class Http2GrpcServer implements ConnectionEvents {
+export class Http2GrpcServer implements ServedConnectionEvents {
   readonly #options: Http2GrpcServerOptions;
   readonly #rpcs: ReadonlyMap<string, ServedRpc>;
   readonly #call: CallParts;
-  readonly #connection: ConnectionLimits;
-  readonly #connections = new Set<Http2Connection>();
+  readonly #connection: ServedConnectionParts;
+  readonly #connections = new Set<ServedConnection>();
   readonly #calls = new Set<Http2Call>();
   #stopped: SpirlError | undefined;
 
   constructor(options: Http2GrpcServerOptions) {
     const { limits, clock, observer, onUnexpected } = options;
+    const windows = limits.windows ?? { connection: DEFAULT_WINDOW, stream: DEFAULT_WINDOW };
     this.#options = options;
     this.#rpcs = new Map([...options.methods].map(([path, method]) => [path, servedRpc(path, method)]));
-    const requests = new DeadlineQueue(limits.requestMs, clock);
-    this.#call = { maxRequestBytes: limits.maxRequestBytes, requests, clock, observer, onUnexpected };
+    this.#call = {
+      maxRequestBytes: limits.maxRequestBytes,
+      requests: new DeadlineQueue(limits.requestMs, clock),
+      deadlines: new DeadlineLengths(clock),
+      ...{ clock, observer, onUnexpected },
+      closed: (call) => this.#calls.delete(call),
+    };
     this.#connection = {
       streams: limits.streamsPerConnection,
-      silent: new DeadlineQueue(limits.keepaliveMs, clock),
-      answer: new DeadlineQueue(limits.keepaliveTimeoutMs, clock),
-      idle: new DeadlineQueue(limits.idleMs, clock),
+      windows,
+      greeting: greeting(limits.streamsPerConnection, windows),
+      turn: new WriteTurn(),
+      onUnexpected,
+      guards: () => ({ frames: new FloodGuard(FRAME_LIMIT, clock), resets: new FloodGuard(RESET_LIMIT, clock) }),
+      times: {
+        opening: new DeadlineQueue(limits.openingMs, clock),
+        silent: new DeadlineQueue(limits.keepaliveMs, clock),
+        answer: new DeadlineQueue(limits.keepaliveTimeoutMs, clock),
+        idle: new DeadlineQueue(limits.idleMs, clock),
+      },
     };
   }
 
-  /** Takes over a connection; `peer` is what its calls carry. */
-  serve(socket: Socket, peer: object): void {
+  /** Takes over a connection; `peer` is what its calls carry. A socket that is closed already is left alone. */
+  serve(socket: Socket, peer: object): ServedConnection | undefined {
     // Its `close` has been, or will be, told to nobody here.
-    if (socket.destroyed) return;
-    this.#connections.add(new Http2Connection(socket, peer, this.#connection, this));
+    if (socket.destroyed) return undefined;
+    const connection = new ServedConnection(socket, this.#connection, peer, this);
+    this.#connections.add(connection);
+    return connection;
+  }
+
+  /** Open connections. */
+  get connections(): number {
+    return this.#connections.size;
   }
 
   /** Calls whose outcome is open. */
@@ -88,56 +121,31 @@ export class Http2GrpcServer implements ConnectionEvents {
     await Promise.race([grace, this.#allClosed()]);
     done.abort();
     for (const connection of this.#connections) connection.destroy();
-    for (const queue of [
-      this.#call.requests,
-      this.#connection.silent,
-      this.#connection.answer,
-      this.#connection.idle,
-    ]) {
-      queue.close();
-    }
+    const { requests, deadlines } = this.#call;
+    const { opening, silent, answer, idle } = this.#connection.times;
+    for (const each of [requests, deadlines, opening, silent, answer, idle]) each.close();
   }
 
-  stream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, connection: Http2Connection): void {
-    // Told by its end; without a listener it would end the process.
-    stream.on('error', ignore);
-    // Reset by its client in the same breath: to answer would throw, with nobody to catch it.
-    if (stream.destroyed || stream.closed) return;
+  request(stream: Http2Stream, headers: HeaderFields, { peer }: ServedConnection): void {
     const refused = httpStatusOf(headers);
-    if (refused !== undefined) {
-      refuseHttp(stream, refused);
-      return;
-    }
     const path = headers[':path'] ?? '';
     const rpc = this.#rpcs.get(path);
-    if (rpc === undefined) refuseUnknown(stream, path);
-    else this.#serve(stream, headers, rpc, path, connection);
+    if (refused !== undefined) refuseHttp(stream, refused);
+    else if (rpc === undefined) refuseUnknown(stream, path);
+    else this.#serve(stream, headers, rpc, path, peer);
   }
 
-  closed(connection: Http2Connection): void {
+  closed(connection: ServedConnection): void {
     this.#connections.delete(connection);
     if (this.#connections.size === 0) this.#empty();
   }
 
-  #serve(
-    stream: ServerHttp2Stream,
-    headers: IncomingHttpHeaders,
-    rpc: ServedRpc,
-    path: string,
-    connection: Http2Connection,
-  ) {
-    const ended = connection.called();
-    let giveBack = (): void => {};
-    const call = new Http2Call(stream, rpc, connection.peer, this.#call, () => {
-      this.#calls.delete(call);
-      giveBack();
-      ended();
-    });
+  #serve(stream: Http2Stream, headers: HeaderFields, rpc: ServedRpc, path: string, peer: object): void {
+    const call = new Http2Call(stream, rpc, peer, this.#call);
     this.#calls.add(call);
     try {
       if (this.#stopped !== undefined) throw this.#stopped;
-      giveBack = this.#options.admit(path, headers, connection.peer);
-      call.begin(headers);
+      call.begin(headers, this.#options.admit(path, headers, peer));
     } catch (error) {
       call.fail(error);
     }
@@ -151,13 +159,25 @@ export class Http2GrpcServer implements ConnectionEvents {
   }
 }
 
+/** Our SETTINGS and, as the window of a connection is none of them, what it has more than it would have without a word. */
+function greeting(streams: number, { connection, stream }: { connection: number; stream: number }): Buffer {
+  const settings = settingsFrame([
+    [Setting.MAX_CONCURRENT_STREAMS, streams],
+    [Setting.INITIAL_WINDOW_SIZE, stream],
+    [Setting.MAX_HEADER_LIST_SIZE, MAX_HEADER_LIST_BYTES],
+  ]);
+  return connection > DEFAULT_WINDOW
+    ? Buffer.concat([settings, windowFrame(0, connection - DEFAULT_WINDOW)])
+    : settings;
+}
+
 function servedRpc(path: string, method: RpcMethod): ServedRpc {
   const [, service = '', name = ''] = path.split('/');
   return { labels: { service, method: name, type: method.type }, method };
 }
 
 /** HTTP status for what is no gRPC call. */
-function httpStatusOf(headers: IncomingHttpHeaders): number | undefined {
+function httpStatusOf(headers: HeaderFields): number | undefined {
   if (headers[':method'] !== 'POST') return 405;
   return /^application\/grpc(?:[+;]|$)/.test(headers['content-type'] ?? '') ? undefined : 415;
 }

@@ -1,5 +1,5 @@
-import type { IncomingHttpHeaders } from 'node:http2';
 import { SpirlError } from '../runtime/errors.js';
+import type { HeaderFields } from '../runtime/http2/request-headers.js';
 import type { Caller } from './peer-registry.js';
 import type { UidQuota } from './uid-quota.js';
 
@@ -11,7 +11,7 @@ const SECURITY_HEADER = 'workload.spiffe.io';
  * refusal, or returns how to give the call's place back.
  */
 export function admission(streams: UidQuota, needsHeader: (path: string) => boolean) {
-  return (path: string, headers: IncomingHttpHeaders, peer: object): (() => void) => {
+  return (path: string, headers: HeaderFields, peer: object): (() => void) => {
     const caller = peer as Caller;
     if ('refusal' in caller) throw caller.refusal;
     const giveBack = streams.take(caller.process.uid);
@@ -26,7 +26,7 @@ export function admission(streams: UidQuota, needsHeader: (path: string) => bool
 }
 
 /** WE 6: exactly one value, compared to the letter; several come joined by commas. */
-function requireSecurityHeader(headers: IncomingHttpHeaders): void {
+function requireSecurityHeader(headers: HeaderFields): void {
   if (headers[SECURITY_HEADER] === 'true') return;
   throw new SpirlError(
     'INVALID_REQUEST',

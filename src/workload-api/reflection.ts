@@ -8,13 +8,15 @@ export function reflectionMethods(): readonly (readonly [string, RpcMethod])[] {
     path,
     {
       type: 'bidi_stream',
-      serve: async (requests, call) => {
-        for await (const request of requests) {
+      open: (call) => ({
+        message: async (request) => {
           const frame = framed(await answer(request));
           // A client that asks on without reading answers must not make them pile up.
           await new Promise<void>((taken) => call.send(frame, taken));
-        }
-      },
+        },
+        halfClosed: () => call.end(),
+        over: () => {},
+      }),
     },
   ]);
 }

@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../runtime/clock.js';
-import { DeadlineQueue } from '../runtime/deadline-queue.js';
 import { hasCode, SpirlError } from '../runtime/errors.js';
 import type { OnUnexpected } from '../runtime/grpc-adapter.js';
 import { Http2GrpcServer } from '../runtime/http2-grpc-server.js';
@@ -9,8 +8,6 @@ import { UNOBSERVED, type RpcObserver } from '../runtime/rpc-observer.js';
 import { aborted } from '../runtime/task-group.js';
 import { UnixListener } from '../runtime/unix-listener.js';
 import { admission } from './admission.js';
-import { openConnection } from './connection-opening.js';
-import { Http2Opening, type AuthorityHandling } from './http2-opening.js';
 import { SERVICE } from './messages.js';
 import { PeerRegistry } from './peer-registry.js';
 import { workloadApiMethods, type WorkloadApiSources } from './pipeline.js';
@@ -24,12 +21,9 @@ export interface WorkloadApiLimits {
   /** Open calls, streams included. */
   readonly streamsPerUid: number;
   readonly attestationsPerUid: number;
-  /**
-   * Clients are told of it, and their calls above it wait. A place is free again one turn of the event loop after its call was
-   * cancelled: from Node 24 on a call that arrives together with the cancellation ends RESOURCE_EXHAUSTED.
-   */
+  /** Clients are told of it, and their calls above it wait. */
   readonly streamsPerConnection: number;
-  /** How long a connection may take to become an HTTP/2 connection with a first request. */
+  /** How long a client may take to begin to speak HTTP/2. */
   readonly openingMs: number;
   /** How long a call may take to send its request. */
   readonly requestMs: number;
@@ -71,8 +65,6 @@ export interface WorkloadApiOptions {
   readonly onUnexpected: OnUnexpected;
   readonly limits?: Partial<WorkloadApiLimits>;
   readonly metrics?: RefusalMetrics;
-  /** Default `repair`. */
-  readonly authority?: AuthorityHandling;
   /** Told of every call, also of those that this room refuses. */
   readonly observer?: RpcObserver;
 }
@@ -99,7 +91,6 @@ class SocketWorkloadApi implements WorkloadApi {
   readonly #log: Logger;
   readonly #peers: PeerRegistry;
   readonly #server: Http2GrpcServer;
-  readonly #openings: DeadlineQueue;
   #ready = (): void => {};
   readonly listening = new Promise<void>((resolve) => {
     this.#ready = resolve;
@@ -112,7 +103,6 @@ class SocketWorkloadApi implements WorkloadApi {
     this.#peers = new PeerRegistry(this.#limits.connectionsPerUid, options.clock, () =>
       options.metrics?.workloadRefused('connections'),
     );
-    this.#openings = new DeadlineQueue(this.#limits.openingMs, options.clock);
     this.#server = this.#createServer();
   }
 
@@ -142,7 +132,6 @@ class SocketWorkloadApi implements WorkloadApi {
       await listener.close();
       this.#server.endCalls(new SpirlError('UNAVAILABLE', 'the agent is shutting down'));
       await this.#server.shutdown(GRACE_MS);
-      this.#openings.close();
       await this.#peers.closeAll();
       this.#log.info('Stopped serving Workload API', { socket: socketPath });
     }
@@ -150,9 +139,7 @@ class SocketWorkloadApi implements WorkloadApi {
 
   #accept(socket: Socket): void {
     try {
-      const caller = this.#peers.admit(socket);
-      const opening = new Http2Opening(this.#options.authority ?? 'repair', this.#limits.streamsPerConnection);
-      openConnection(socket, opening, this.#openings, () => this.#server.serve(socket, caller));
+      this.#server.serve(socket, this.#peers.admit(socket));
     } catch (error) {
       socket.destroy();
       if (hasCode(error, 'NOT_AUTHORIZED')) this.#options.metrics?.workloadRefused('unidentified');

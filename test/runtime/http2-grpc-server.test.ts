@@ -18,7 +18,7 @@ import type { RpcCall, RpcMethod } from '../../src/runtime/rpc-method.js';
 import { aborted } from '../../src/runtime/task-group.js';
 
 const LIMITS = {
-  ...{ maxRequestBytes: 1_000, streamsPerConnection: 10, requestMs: 10_000 },
+  ...{ maxRequestBytes: 1_000, streamsPerConnection: 10, openingMs: 10_000, requestMs: 10_000 },
   ...{ keepaliveMs: 60_000, keepaliveTimeoutMs: 10_000, idleMs: 60_000 },
 };
 
@@ -53,9 +53,11 @@ class Rig {
     };
     const chat: RpcMethod = {
       type: 'bidi_stream',
-      serve: async (requests, call) => {
-        for await (const request of requests) call.send(framed(request));
-      },
+      open: (call) => ({
+        message: (request) => call.send(framed(request)),
+        halfClosed: () => call.end(),
+        over: () => {},
+      }),
     };
     this.server = new Http2GrpcServer({
       methods: new Map<string, RpcMethod>([
