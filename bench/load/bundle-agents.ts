@@ -94,7 +94,7 @@ const commands = {
     const evidence = clusterKeyEvidence(options);
     const facts = { clusterId: options.clusterId, agentVersion: 'bench', nodeName: 'bench' };
     for (let done = 0; done < count; done += LOGINS_PER_CONNECTION) {
-      const connection = new ServerConnection({ address: options.address, trusted });
+      const connection = new ServerConnection({ address: options.address, trusted, clock: systemClock });
       await manyTimes(Math.min(LOGINS_PER_CONNECTION, count - done), async () => {
         const { signal } = new AbortController();
         const granted = await login(connection, evidence, facts, () => systemClock.now(), signal);

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
-import type { ServiceError } from '@grpc/grpc-js';
 import { AgentSession } from '../../src/issuer-client/agent-session.js';
 import { clusterKeyEvidence } from '../../src/issuer-client/node-evidence.js';
+import type { ServerConnection } from '../../src/issuer-client/server-connection.js';
 import { StateDirectory } from '../../src/issuer-client/state-directory.js';
 import { systemClock } from '../../src/runtime/clock.js';
 import { loadService } from '../../src/runtime/load-proto.js';
@@ -21,36 +21,18 @@ export interface MintingAgentOptions {
   readonly stateDir: string;
 }
 
-interface BytesClient {
-  makeUnaryRequest(
-    path: string,
-    serialize: (bytes: Buffer) => Buffer,
-    deserialize: (bytes: Buffer) => Buffer,
-    request: Buffer,
-    done: (error: ServiceError | null, response?: Buffer) => void,
-  ): unknown;
-}
-
 const { definition } = loadService('spirl/agent/v1/agent.proto', 'com.spirl.agent.v1.agent.API');
-const asBytes = (bytes: Buffer): Buffer => bytes;
+const AS_BYTES = { encode: (bytes: Partial<Buffer>) => bytes as Buffer, decode: (bytes: Buffer) => bytes };
 /** Distinct identities, as many as SPIRE had entries. */
 const IDENTITIES = 100;
 
-let client: BytesClient | undefined;
+const { signal: NEVER } = new AbortController();
+
+let connection: ServerConnection | undefined;
 
 function call(path: string, request: Buffer): Promise<Buffer> {
-  const { promise, resolve, reject } = deferred<Buffer>();
-  client?.makeUnaryRequest(path, asBytes, asBytes, request, (error, response) => {
-    if (response !== undefined) resolve(response);
-    else reject(error ?? new Error('no answer'));
-  });
-  return promise;
-}
-
-function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void; reject: (error: Error) => void } {
-  let [resolve, reject] = [(_value: T): void => {}, (_error: Error): void => {}];
-  const promise = new Promise<T>((done, fail) => ([resolve, reject] = [done, fail]));
-  return { promise, resolve, reject };
+  if (connection === undefined) throw new Error('not logged in');
+  return connection.unary({ path, request: AS_BYTES, response: AS_BYTES }, request, NEVER);
 }
 
 /** What an agent sends of a workload, with its values in a list each. */
@@ -93,10 +75,8 @@ const commands = {
       agentVersion: 'bench',
       nodeName: 'bench',
     });
-    const stop = new AbortController();
-    void session.run(stop.signal);
-    const connection = await session.connection(stop.signal);
-    client = connection.agentApi;
+    void session.run(NEVER);
+    connection = await session.connection(NEVER);
   },
   /** Mints in a closed loop; SVIDs, seconds and the median latency of a call in milliseconds. */
   mint: (kind: 'x509' | 'jwt', batch: number, inFlight: number, ms: number): Promise<Minted> => {

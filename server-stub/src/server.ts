@@ -1,4 +1,4 @@
-import { observeRpcs } from 'spirl-agent/runtime/rpc-observer.js';
+import { observeRpcs } from 'spirl-agent/runtime/rpc-interceptor.js';
 import { runTasks } from 'spirl-agent/runtime/task-group.js';
 import { untilAvailable } from 'spirl-agent/runtime/until-available.js';
 import { WaitingTime } from 'spirl-agent/runtime/waiting-time.js';

@@ -181,10 +181,10 @@ export class AgentSession {
   }
 
   async #open(session: Session | undefined): Promise<ServerConnection> {
-    const { address, serverName } = this.#options;
+    const { address, serverName, clock } = this.#options;
     const { trustDomain, sessionCa } = this.#persisted;
     return new ServerConnection({
-      address,
+      ...{ address, clock },
       trusted: [...sessionCa, ...(await this.#bootstrap())],
       ...(trustDomain !== undefined && { trustDomain }),
       ...(serverName !== undefined && { serverName }),

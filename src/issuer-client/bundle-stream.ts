@@ -1,4 +1,3 @@
-import type { ClientDuplexStream } from '@grpc/grpc-js';
 import { Alarm } from '../runtime/alarm.js';
 import type { Clock } from '../runtime/clock.js';
 import { hasCode, SpirlError } from '../runtime/errors.js';
@@ -7,10 +6,12 @@ import { orAbort } from '../runtime/task-group.js';
 import { Acknowledgements } from './acknowledgements.js';
 import type { AgentSession } from './agent-session.js';
 import { backoffMs, RECONNECT_BACKOFF } from './backoff.js';
-import { trustContentOf, type WireSyncResponse } from './messages.js';
-import { type AnyClient, failureText, rpcError } from './rpc.js';
+import { trustContentOf } from './messages.js';
+import { type Conversation, failureText, rpcError } from './rpc.js';
 import type { ServerConnection } from './server-connection.js';
+import { SyncTrustBundles } from './server-methods.js';
 import type { TrustStore } from './trust-store.js';
+import type { WirePosition, WireSyncRequest, WireSyncResponse } from './wire-messages.js';
 
 /** Acknowledgements are gathered for this long: during a renewal wave the counts change with every SVID. */
 const ACKNOWLEDGE_EVERY_MS = 200;
@@ -31,7 +32,7 @@ export interface ServerStatus {
   readonly reason?: string;
 }
 
-type SyncStream = ClientDuplexStream<object, WireSyncResponse>;
+type SyncStream = Conversation<WireSyncRequest, WireSyncResponse>;
 
 /** Follows the server's trust state: whole at first and at each change, taken only when it is not older than what is known. */
 export class BundleStream {
@@ -100,9 +101,7 @@ export class BundleStream {
     const progress = { delivered: false };
     let error: unknown = new SpirlError('UNAVAILABLE', 'the trust-domain server ended the bundle stream');
     try {
-      await connection.use(({ agentApi }) => {
-        return this.#serve(agentApi, progress, AbortSignal.any([stop, replaced.signal]));
-      });
+      await connection.use(() => this.#serve(connection, progress, AbortSignal.any([stop, replaced.signal])));
     } catch (thrown) {
       stop.throwIfAborted();
       error = thrown;
@@ -112,20 +111,16 @@ export class BundleStream {
     return { error, delivered: progress.delivered, replaced: replaced.signal.aborted };
   }
 
-  async #serve(agentApi: AnyClient, progress: { delivered: boolean }, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    const open = agentApi['SyncTrustBundles'] as unknown as () => SyncStream;
-    const stream = open.call(agentApi);
-    // The loop below gets the error; a late one, after it was left, is of no interest.
-    stream.on('error', () => {});
+  async #serve(connection: ServerConnection, progress: { delivered: boolean }, signal: AbortSignal): Promise<void> {
+    const stream = await connection.converse(SyncTrustBundles, signal);
     const stop = (): void => stream.cancel();
     signal.addEventListener('abort', stop, { once: true });
     const read = new AbortController();
     this.#acknowledgements.streamOpened();
-    stream.write({ positions: this.#positions() });
+    stream.send({ positions: this.#positions() });
     const acknowledging = this.#acknowledge(stream, AbortSignal.any([signal, read.signal]));
     try {
-      for await (const message of stream as AsyncIterable<WireSyncResponse>) {
+      for await (const message of stream.answers()) {
         await this.#take(message);
         progress.delivered = true;
       }
@@ -165,13 +160,13 @@ export class BundleStream {
       await this.#due.wait(Infinity, clock, signal);
       const acknowledgement = this.#acknowledgements.take();
       if (acknowledgement === undefined) continue;
-      const taken = new Promise<void>((resolve) => void stream.write(acknowledgement, () => resolve()));
+      const taken = new Promise<void>((resolve) => stream.send(acknowledgement, resolve));
       await orAbort(taken, signal).catch(() => {});
       await clock.sleep(ACKNOWLEDGE_EVERY_MS, signal).catch(() => {});
     }
   }
 
-  #positions(): object[] {
+  #positions(): readonly WirePosition[] {
     const { deployments } = this.#options.store.latest.value;
     return deployments.map(({ deploymentId, epoch, revision }) => ({ deploymentId, epoch, revision }));
   }

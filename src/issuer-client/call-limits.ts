@@ -10,6 +10,10 @@ export const FIRST_ISSUES: BatchLimits = { items: 100, messages: 8, waiting: 10_
 export const RENEWALS: BatchLimits = { items: 100, messages: 16, waiting: 20_000 };
 export const JWTS: BatchLimits = { items: 100, messages: 8, waiting: 10_000 };
 
+/** TCP and TLS together; after an attempt that failed calls fail at once for a moment, so that nobody knocks without a pause. */
+export const CONNECT_MS = 10_000;
+export const RECONNECT_PAUSE_MS = 1_000;
+
 /** A balancer that drops an idle connection must not hide a taint for longer than these two together. */
 export const KEEPALIVE_MS = 20_000;
 export const KEEPALIVE_TIMEOUT_MS = 10_000;

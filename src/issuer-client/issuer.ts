@@ -1,5 +1,4 @@
 import { X509Certificate } from 'node:crypto';
-import type { status } from '@grpc/grpc-js';
 import type { Attributes } from '../domain/attributes.js';
 import { SpiffeId } from '../domain/spiffe-id.js';
 import type { JwtSvid, X509Svid } from '../domain/svid.js';
@@ -7,19 +6,14 @@ import { createKeyAndRequest, type KeyAndRequest } from '../runtime/certificate-
 import type { Clock } from '../runtime/clock.js';
 import { withDeadline } from '../runtime/deadline.js';
 import { hasCode, SpirlError } from '../runtime/errors.js';
+import type { status } from '../runtime/grpc-code.js';
 import { GRPC_STATUS, statusName } from '../runtime/grpc-status.js';
 import { CALL_MS, FIRST_ISSUES, ITEM_MS, JWTS, RENEWALS } from './call-limits.js';
-import {
-  itemError,
-  jwtSvidOf,
-  wireAttributes,
-  type WireJwtResult,
-  type WireResolveResult,
-  type WireX509Result,
-  x509SvidOf,
-} from './messages.js';
+import { itemError, jwtSvidOf, wireAttributes, x509SvidOf } from './messages.js';
 import { MicroBatch } from './micro-batch.js';
-import { type AnyClient, callUnary, rpcError } from './rpc.js';
+import { rpcError, type UnaryCalls } from './rpc.js';
+import { MintJwtSvids, MintX509Svids, ResolveIdentities, type ServerMethod } from './server-methods.js';
+import type { WireResolveResult, WireX509Result } from './wire-messages.js';
 
 /** Characters of an item's attributes; the server refuses more, and one such item must not spoil a whole message. */
 const MAX_ATTRIBUTES = 65_536;
@@ -33,7 +27,7 @@ export interface MintMetrics {
 
 /** A way to the server. */
 export interface ApiConnection {
-  use<T>(work: (connection: { readonly agentApi: AnyClient }) => Promise<T>): Promise<T>;
+  use<T>(work: (connection: UnaryCalls) => Promise<T>): Promise<T>;
 }
 
 /** What is needed of the session. */
@@ -51,6 +45,9 @@ export interface IssuerOptions {
   /** `agent`: workload keys are made here and never leave the node. */
   readonly keySource: 'server' | 'agent';
 }
+
+/** A method whose answer holds a result per item. */
+type BatchMethod<Req extends object, Result> = ServerMethod<Req, { readonly results: readonly Result[] }>;
 
 interface X509Item {
   readonly attributes: Attributes;
@@ -105,7 +102,7 @@ export class Issuer {
     for (let from = 0; from < items.length; from += RESOLVE_ITEMS) {
       const part = items.slice(from, from + RESOLVE_ITEMS);
       const request = { items: part.map((attributes) => ({ attributes: wireAttributes(attributes) })) };
-      const results = await this.#call<WireResolveResult>('ResolveIdentities', request, signal);
+      const results = await this.#call(ResolveIdentities, request, signal);
       part.forEach((_, index) => resolved.push(resultOf(results[index], resolvedOf)));
     }
     return resolved;
@@ -127,7 +124,7 @@ export class Issuer {
         csr: key?.csr ?? Buffer.alloc(0),
       })),
     };
-    const results = await this.#call<WireX509Result>('MintX509SVIDs', request, NEVER);
+    const results = await this.#call(MintX509Svids, request, NEVER);
     return items.map(({ key }, index) => resultOf(results[index], (wire) => svidOf(wire, key)));
   }
 
@@ -135,17 +132,21 @@ export class Issuer {
     const request = {
       items: items.map(({ attributes, audience }) => ({ attributes: wireAttributes(attributes), audience })),
     };
-    const results = await this.#call<WireJwtResult>('MintJWTSVIDs', request, NEVER);
+    const results = await this.#call(MintJwtSvids, request, NEVER);
     return items.map((_, index) => resultOf(results[index], jwtSvidOf));
   }
 
   /** One message. A session that turns out to be refused is replaced once, so that its end is not felt by workloads. */
-  async #call<Result>(method: string, request: object, signal: AbortSignal): Promise<readonly Result[]> {
+  async #call<Req extends object, Result>(
+    method: BatchMethod<Req, Result>,
+    request: Req,
+    signal: AbortSignal,
+  ): Promise<readonly Result[]> {
     const late = 'the trust-domain server did not answer in time';
     const work = async (ended: AbortSignal): Promise<readonly Result[]> => {
-      const first = await this.#attempt<Result>(method, request, ended);
+      const first = await this.#attempt(method, request, ended);
       if (!(first instanceof SpirlError)) return first;
-      const second = await this.#attempt<Result>(method, request, ended);
+      const second = await this.#attempt(method, request, ended);
       if (!(second instanceof SpirlError)) return second;
       throw new SpirlError('UNAVAILABLE', 'the trust-domain server refuses this agent', { cause: second });
     };
@@ -153,17 +154,15 @@ export class Issuer {
   }
 
   /** Results, or the refusal of the session. */
-  async #attempt<Result>(
-    method: string,
-    request: object,
+  async #attempt<Req extends object, Result>(
+    method: BatchMethod<Req, Result>,
+    request: Req,
     signal: AbortSignal,
   ): Promise<readonly Result[] | SpirlError> {
     const { sessions } = this.#options;
     const connection = await sessions.connection(signal);
     try {
-      return await connection.use(async ({ agentApi }) => {
-        return (await callUnary<{ results: readonly Result[] }>(agentApi, method, request, signal)).results;
-      });
+      return (await connection.use((calls) => calls.unary(method, request, signal))).results;
     } catch (error) {
       if (!hasCode(error, 'UNAUTHENTICATED')) throw error;
       sessions.refused(connection, error.message);

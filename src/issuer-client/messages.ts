@@ -1,4 +1,3 @@
-import { status } from '@grpc/grpc-js';
 import type { Attributes } from '../domain/attributes.js';
 import type { KeysetState } from '../domain/keyset-state.js';
 import { Overloaded } from '../domain/overloaded.js';
@@ -7,79 +6,16 @@ import type { JwtSvid, X509Svid } from '../domain/svid.js';
 import type { DeploymentKeysets, TrustBundle } from '../domain/trust-bundle.js';
 import type { TrustState } from '../domain/trust-state.js';
 import { type ErrorCode, SpirlError } from '../runtime/errors.js';
+import { status } from '../runtime/grpc-code.js';
 import type { Session } from './session.js';
-
-export interface WireStatus {
-  readonly code: number;
-  readonly message: string;
-  /** 0: nothing is known. */
-  readonly retryAfterMs?: number;
-}
-
-export interface WireX509Result {
-  readonly status: WireStatus | null;
-  readonly spiffeId: string;
-  readonly chain: readonly Buffer[];
-  readonly privateKey: Buffer;
-  readonly keysetId: string;
-  readonly notBeforeMs: number;
-  readonly notAfterMs: number;
-  readonly outcome: string;
-  readonly hint: string;
-  readonly serial: string;
-}
-
-export interface WireJwtResult {
-  readonly status: WireStatus | null;
-  readonly spiffeId: string;
-  readonly token: string;
-  readonly keysetId: string;
-  readonly issuedAtMs: number;
-  readonly expiresAtMs: number;
-  readonly hint: string;
-}
-
-export interface WireResolveResult {
-  readonly status: WireStatus | null;
-  readonly spiffeId: string;
-  readonly outcome: string;
-}
-
-export interface WireGrant {
-  readonly agentId: string;
-  readonly certificateChain: readonly Buffer[];
-  readonly sessionCa: readonly Buffer[];
-  readonly trustDomain: string;
-  readonly deploymentId: string;
-  readonly clusterId: string;
-  readonly clusterName: string;
-  readonly notAfterMs: number;
-}
-
-export interface WireSyncResponse {
-  readonly version: number;
-  readonly bundles: readonly {
-    readonly trustDomain: string;
-    readonly sequence: number;
-    readonly refreshHintSeconds: number;
-    readonly x509Authorities: readonly Buffer[];
-    readonly jwtAuthorities: readonly { readonly keyId: string; readonly publicJwk: string }[];
-  }[];
-  readonly deployments: readonly {
-    readonly deploymentId: string;
-    readonly epoch: number;
-    readonly revision: number;
-    readonly keysets: readonly { readonly id: string; readonly state: string }[];
-  }[];
-  readonly sessionCa: readonly Buffer[];
-  readonly policy: { readonly version: number; readonly reads: readonly string[] } | null;
-  readonly sections: Readonly<Record<string, string>>;
-}
+import type { WireGrant, WireJwtResult, WireStatus, WireSyncResponse, WireX509Result } from './wire-messages.js';
 
 /** A trust state as it came, without the version that this process gives it. */
 export type TrustContent = Omit<TrustState, 'version'>;
 
-export function wireAttributes(attributes: Attributes): object {
+export function wireAttributes(
+  attributes: Attributes,
+): Readonly<Record<string, { readonly values: readonly string[] }>> {
   return Object.fromEntries(Object.entries(attributes).map(([name, values]) => [name, { values }]));
 }
 
@@ -94,7 +30,7 @@ const ITEM_FAILURES: ReadonlyMap<number, ErrorCode> = new Map<number, ErrorCode>
  * `undefined` for OK. Only what the server says of this very item may become NO_IDENTITY_ISSUED. CANNOT_ISSUE: the server is there, and
  * something that it needs is not.
  */
-export function itemError(wire: WireStatus | null): SpirlError | undefined {
+export function itemError(wire: WireStatus | undefined): SpirlError | undefined {
   const { code, message, retryAfterMs = 0 } = wire ?? { code: 0, message: '' };
   if (code === 0) return undefined;
   const known = ITEM_FAILURES.get(code);

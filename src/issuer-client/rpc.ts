@@ -1,24 +1,62 @@
-import { type Client, type ClientUnaryCall, type ServiceError, status } from '@grpc/grpc-js';
 import { SpirlError } from '../runtime/errors.js';
+import type { ClientCall } from '../runtime/grpc-client/client-call.js';
+import type { GrpcClient } from '../runtime/grpc-client/grpc-client.js';
+import { RpcFailure } from '../runtime/grpc-client/rpc-failure.js';
+import { status } from '../runtime/grpc-code.js';
+import type { ServerMethod } from './server-methods.js';
 
-/** A gRPC client as proto-loader makes it: methods by name. */
-export type AnyClient = Client & Readonly<Record<string, (...args: never[]) => unknown>>;
+/** What is needed of a connection for calls of one message each way. */
+export interface UnaryCalls {
+  /** Rejects with a `SpirlError` as `rpcError` makes it, or the reason of `signal`. */
+  unary<Req extends object, Res extends object>(
+    method: ServerMethod<Req, Res>,
+    request: Partial<Req>,
+    signal: AbortSignal,
+  ): Promise<Res>;
+}
 
-type UnaryMethod = (request: object, done: (error: ServiceError | null, response?: unknown) => void) => ClientUnaryCall;
-
-/** Calls a unary method; cancelled when `signal` aborts. Rejects with a `SpirlError` as `rpcError` makes it. */
-export function callUnary<Res>(client: AnyClient, name: string, request: object, signal: AbortSignal): Promise<Res> {
-  return new Promise<Res>((resolve, reject) => {
+/** One message for one; cancelled when `signal` aborts. Rejects as `UnaryCalls` says. */
+export async function callUnary<Req extends object, Res extends object>(
+  client: GrpcClient,
+  { path, request: requestType, response }: ServerMethod<Req, Res>,
+  request: Partial<Req>,
+  signal: AbortSignal,
+): Promise<Res> {
+  try {
+    return response.decode(await client.unary(path, requestType.encode(request), signal));
+  } catch (error) {
     signal.throwIfAborted();
-    const method = client[name] as unknown as UnaryMethod;
-    const stop = (): void => call.cancel();
-    const call = method.call(client, request, (error, response) => {
-      signal.removeEventListener('abort', stop);
-      if (error === null) resolve(response as Res);
-      else reject(signal.aborted ? (signal.reason as Error) : rpcError(error));
-    });
-    signal.addEventListener('abort', stop, { once: true });
-  });
+    throw rpcError(error);
+  }
+}
+
+/** A call on which both sides send messages as they like. */
+export class Conversation<Req extends object, Res extends object> {
+  readonly #call: ClientCall;
+  readonly #method: ServerMethod<Req, Res>;
+
+  constructor(call: ClientCall, method: ServerMethod<Req, Res>) {
+    this.#call = call;
+    this.#method = method;
+  }
+
+  /** `taken` is called when the transport has the message. */
+  send(message: Partial<Req>, taken?: () => void): void {
+    this.#call.send(this.#method.request.encode(message), taken);
+  }
+
+  end(): void {
+    this.#call.end();
+  }
+
+  cancel(): void {
+    this.#call.cancel();
+  }
+
+  /** Ends when the server ends the call well; throws otherwise (see `rpcError`). */
+  async *answers(): AsyncGenerator<Res, void, void> {
+    for await (const message of this.#call.messages()) yield this.#method.response.decode(message);
+  }
 }
 
 /**
@@ -27,10 +65,10 @@ export function callUnary<Res>(client: AnyClient, name: string, request: object,
  */
 export function rpcError(error: unknown): SpirlError {
   if (error instanceof SpirlError) return error;
-  const { code, details } = error as Partial<ServiceError>;
-  if (code === status.UNAUTHENTICATED) return new SpirlError('UNAUTHENTICATED', details ?? '', { cause: error });
+  const { code, details } = error instanceof RpcFailure ? error : { code: status.INTERNAL, details: '' };
+  if (code === status.UNAUTHENTICATED) return new SpirlError('UNAUTHENTICATED', details, { cause: error });
   const sentence =
-    code === status.UNAVAILABLE || code === status.CANCELLED || code === undefined
+    code === status.UNAVAILABLE || code === status.CANCELLED
       ? 'the trust-domain server cannot be reached'
       : 'the trust-domain server could not answer';
   return new SpirlError('UNAVAILABLE', sentence, { cause: error });
@@ -39,6 +77,6 @@ export function rpcError(error: unknown): SpirlError {
 /** What the log says of a failure: the sentence, and what lies behind it. */
 export function failureText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const details = (error.cause as Partial<ServiceError> | undefined)?.details;
-  return details === undefined || details === error.message ? error.message : `${error.message}: ${details}`;
+  const details = error.cause instanceof RpcFailure ? error.cause.details : error.message;
+  return details === error.message ? error.message : `${error.message}: ${details}`;
 }

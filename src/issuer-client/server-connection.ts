@@ -1,27 +1,17 @@
-import { isIP } from 'node:net';
 import { X509Certificate } from 'node:crypto';
-import { createSecureContext, type PeerCertificate } from 'node:tls';
-import { Channel, type ChannelOptions, credentials, type ServiceClientConstructor } from '@grpc/grpc-js';
+import { isIP } from 'node:net';
+import { connect, createSecureContext, type PeerCertificate, type TLSSocket } from 'node:tls';
 import { checkServerSpiffeId } from '../domain/session-identity.js';
 import { certificatePem, onlyUri } from '../runtime/certificate-facts.js';
+import type { Clock } from '../runtime/clock.js';
 import { SpirlError } from '../runtime/errors.js';
-import { loadService } from '../runtime/load-proto.js';
-import { KEEPALIVE_MS, KEEPALIVE_TIMEOUT_MS } from './call-limits.js';
-import type { AnyClient } from './rpc.js';
+import { GrpcClient } from '../runtime/grpc-client/grpc-client.js';
+import { CONNECT_MS, KEEPALIVE_MS, KEEPALIVE_TIMEOUT_MS, RECONNECT_PAUSE_MS } from './call-limits.js';
+import { callUnary, Conversation, type UnaryCalls } from './rpc.js';
+import type { ServerMethod } from './server-methods.js';
 
-// Retries are left on: a call that a closing connection refused unseen goes out once more on the next one.
-const CHANNEL_OPTIONS: ChannelOptions = {
-  'grpc.keepalive_time_ms': KEEPALIVE_MS,
-  'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
-  'grpc.keepalive_permit_without_calls': 1,
-  'grpc.max_receive_message_length': 32 * 1024 * 1024,
-  'grpc.use_local_subchannel_pool': 1,
-  // A proxy meant for the web has no business between an agent and its server.
-  'grpc.enable_http_proxy': 0,
-  'grpc.service_config_disable_resolution': 1,
-  'grpc.initial_reconnect_backoff_ms': 1_000,
-  'grpc.max_reconnect_backoff_ms': 5_000,
-};
+/** Longest answer; a trust state of a large trust domain is the longest. */
+const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
 
 export interface ServerConnectionOptions {
   /** `host:port` */
@@ -30,37 +20,46 @@ export interface ServerConnectionOptions {
   readonly serverName?: string;
   /** The trust domain that the server must belong to; unknown before the first login. */
   readonly trustDomain?: string;
+  readonly clock: Clock;
   /** DER certificates of the session CA; the server's certificate must come from one of them. */
   readonly trusted: readonly Uint8Array[];
   /** The agent's own certificate; without it the connection is good for a login only. */
   readonly identity?: { readonly certificateChain: readonly Uint8Array[]; readonly privateKey: Uint8Array };
 }
 
-/** One channel to the server. It is closed when it has been retired and its last use has ended. */
-export class ServerConnection {
-  readonly sessionApi: AnyClient;
-  readonly agentApi: AnyClient;
-  readonly #channel: Channel;
+/** A way to the server. It is closed when it has been retired and its last use has ended. */
+export class ServerConnection implements UnaryCalls {
+  readonly #client: GrpcClient;
   readonly #server: ServerIdentity;
   #uses = 0;
   #retired = false;
 
+  /** Begins to connect; whether that succeeds is told by the calls. Throws INVALID_CONFIG when the server could not be known. */
   constructor(options: ServerConnectionOptions) {
     this.#server = new ServerIdentity(options.trustDomain);
-    this.#channel = openChannel(options, this.#server);
-    const clientOf = (service: ServiceClientConstructor): AnyClient => {
-      // The channel is given, so address and credentials are not used.
-      const client = new service(options.address, credentials.createInsecure(), { channelOverride: this.#channel });
-      return client as unknown as AnyClient;
-    };
-    const { session, agent } = serviceClients();
-    this.sessionApi = clientOf(session);
-    this.agentApi = clientOf(agent);
+    this.#client = openClient(options, this.#server);
+    this.#client.warm();
   }
 
   /** SPIFFE ID in the certificate that the server showed last; `undefined` before the first handshake. */
   get serverName(): string | undefined {
     return this.#server.name;
+  }
+
+  unary<Req extends object, Res extends object>(
+    method: ServerMethod<Req, Res>,
+    request: Partial<Req>,
+    signal: AbortSignal,
+  ): Promise<Res> {
+    return callUnary(this.#client, method, request, signal);
+  }
+
+  /** Rejects as a call of its first message would. */
+  async converse<Req extends object, Res extends object>(
+    method: ServerMethod<Req, Res>,
+    signal: AbortSignal,
+  ): Promise<Conversation<Req, Res>> {
+    return new Conversation(await this.#client.open(method.path, signal), method);
   }
 
   /** Runs `work` with the connection; it stays open meanwhile, even when it is replaced. */
@@ -81,7 +80,7 @@ export class ServerConnection {
   }
 
   #closeIfDone(): void {
-    if (this.#retired && this.#uses === 0) this.#channel.close();
+    if (this.#retired && this.#uses === 0) this.#client.close();
   }
 }
 
@@ -104,19 +103,8 @@ class ServerIdentity {
   };
 }
 
-let services: { session: ServiceClientConstructor; agent: ServiceClientConstructor } | undefined;
-
-/** Loaded once, at the first connection. */
-function serviceClients(): { session: ServiceClientConstructor; agent: ServiceClientConstructor } {
-  services ??= {
-    session: loadService('spirl/agent/v1/session.proto', 'com.spirl.agent.v1.session.API').client,
-    agent: loadService('spirl/agent/v1/agent.proto', 'com.spirl.agent.v1.agent.API').client,
-  };
-  return services;
-}
-
-function openChannel(options: ServerConnectionOptions, server: ServerIdentity): Channel {
-  const { address, trusted, identity } = options;
+function openClient(options: ServerConnectionOptions, server: ServerIdentity): GrpcClient {
+  const { address, trusted, identity, clock } = options;
   if (trusted.length === 0) {
     throw new SpirlError('INVALID_CONFIG', 'no session CA is known: the agent needs the bootstrap file of its server');
   }
@@ -128,18 +116,24 @@ function openChannel(options: ServerConnectionOptions, server: ServerIdentity): 
       key: privateKeyPem(identity.privateKey),
     }),
   });
+  const { host, port } = hostAndPort(address);
   // TLS knows no IP address as a server name; the certificate is judged by its SPIFFE ID anyway.
-  const serverName = options.serverName ?? (isIP(hostOf(address)) === 0 ? undefined : 'spirl-server');
-  return new Channel(
-    address,
-    credentials.createFromSecureContext(secureContext, { checkServerIdentity: server.check }),
-    serverName === undefined ? CHANNEL_OPTIONS : { ...CHANNEL_OPTIONS, 'grpc.ssl_target_name_override': serverName },
-  );
+  const servername = options.serverName ?? (isIP(host) === 0 ? host : 'spirl-server');
+  const open = (): TLSSocket =>
+    connect({ host, port, servername, secureContext, ALPNProtocols: ['h2'], checkServerIdentity: server.check });
+  return new GrpcClient({
+    ...{ authority: address, connect: open, clock },
+    connectMs: CONNECT_MS,
+    pauseMs: RECONNECT_PAUSE_MS,
+    keepaliveMs: KEEPALIVE_MS,
+    keepaliveTimeoutMs: KEEPALIVE_TIMEOUT_MS,
+    maxMessageBytes: MAX_MESSAGE_BYTES,
+  });
 }
 
-function hostOf(address: string): string {
+function hostAndPort(address: string): { host: string; port: number } {
   const end = address.lastIndexOf(':');
-  return (end === -1 ? address : address.slice(0, end)).replace(/^\[|\]$/g, '');
+  return { host: address.slice(0, end).replace(/^\[|\]$/g, ''), port: Number(address.slice(end + 1)) };
 }
 
 function privateKeyPem(pkcs8: Uint8Array): string {

@@ -1,14 +1,14 @@
-import {
-  status,
-  type Metadata,
-  type ServerDuplexStream,
-  type ServerReadableStream,
-  type ServerUnaryCall,
-  type ServerWritableStream,
-  type sendUnaryData,
+import type {
+  Metadata,
+  ServerDuplexStream,
+  ServerReadableStream,
+  ServerUnaryCall,
+  ServerWritableStream,
+  sendUnaryData,
 } from '@grpc/grpc-js';
 import { ENDED } from './ended.js';
 import { SpirlError } from './errors.js';
+import { status } from './grpc-code.js';
 import { GRPC_STATUS } from './grpc-status.js';
 
 /** What a method knows about its call besides the request. */

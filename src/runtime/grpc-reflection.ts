@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { MethodDefinition, Server, ServerDuplexStream } from '@grpc/grpc-js';
 import { SpirlError } from './errors.js';
 import { bidiStream, type OnUnexpected } from './grpc-adapter.js';
-import { protoRoot } from './load-proto.js';
+import { protoRoot } from './proto-root.js';
 
 /** What @grpc/reflection keeps per version of the protocol: fully-qualified names to files. Private, so the version is pinned. */
 type Indexes = Record<'v1' | 'v1Alpha', Record<'symbols' | 'services', Record<string, unknown>>>;

@@ -1,5 +1,5 @@
-import { status } from '@grpc/grpc-js';
 import type { ErrorCode } from './errors.js';
+import { codeName, status } from './grpc-code.js';
 
 /** Where each expected failure stands on the wire. A new `ErrorCode` does not compile until it is placed here. */
 export const GRPC_STATUS = {
@@ -27,12 +27,10 @@ export const GRPC_STATUS = {
 } as const satisfies Record<ErrorCode, status>;
 
 /** Go's name of a gRPC code (`OK`, `PermissionDenied`, ...), as the `status_code` and `grpc_code` labels spell it. */
-export function statusName(code: status): string {
+export function statusName(code: number): string {
   if (code === status.OK) return 'OK';
   // Go spells it with one l, and dashboards tell it from a failure by that.
   if (code === status.CANCELLED) return 'Canceled';
-  // A peer may send a number that is no code.
-  const name = (status as Record<number, string | undefined>)[code] ?? 'UNKNOWN';
-  const words = name.toLowerCase().split('_');
+  const words = codeName(code).toLowerCase().split('_');
   return words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
 }

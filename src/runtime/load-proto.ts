@@ -1,7 +1,7 @@
 import { isAbsolute, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { makeClientConstructor, type ServiceClientConstructor, type ServiceDefinition } from '@grpc/grpc-js';
 import protobuf from 'protobufjs';
+import { protoRoot } from './proto-root.js';
 
 /** Messages as plain objects: snake_case becomes camelCase, 64-bit integers are numbers, absent fields have their defaults. */
 const OPTIONS = {
@@ -14,9 +14,6 @@ const OPTIONS = {
   oneofs: true,
 } as const;
 
-/** `build/src/runtime` and the sources' `src/runtime` are found from the package's own root. */
-const PROTO_ROOT = fileURLToPath(new URL('../../../proto', import.meta.url));
-
 /**
  * Loads `file` (relative to `proto/`) and returns the service `name` (with its package) as client class and definition. As
  * @grpc/proto-loader would, but without the descriptors that it makes of every message, a fifth of an agent's start; reflection,
@@ -27,7 +24,7 @@ export function loadService(
   name: string,
 ): { client: ServiceClientConstructor; definition: ServiceDefinition } {
   const root = new protobuf.Root();
-  root.resolvePath = (_origin, target) => (isAbsolute(target) ? target : join(PROTO_ROOT, target));
+  root.resolvePath = (_origin, target) => (isAbsolute(target) ? target : join(protoRoot, target));
   const service = root.loadSync(file).resolveAll().lookup(name, protobuf.Service);
   if (!(service instanceof protobuf.Service)) throw new Error(`${file} defines no service ${name}`);
   const definition = Object.fromEntries(
@@ -56,6 +53,3 @@ function serializer(type: protobuf.Type): (message: object) => Buffer {
 function deserializer(type: protobuf.Type): (bytes: Buffer) => object {
   return (bytes) => type.toObject(type.decode(bytes), OPTIONS);
 }
-
-/** Where the published `.proto` files lie. */
-export const protoRoot = PROTO_ROOT;

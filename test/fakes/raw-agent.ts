@@ -1,5 +1,14 @@
-import { generateKeyPairSync, sign } from 'node:crypto';
-import { status, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
+import { createPrivateKey, generateKeyPairSync, sign } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
+import {
+  Channel,
+  type Client,
+  type ClientDuplexStream,
+  credentials,
+  type ServiceClientConstructor,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js';
 import type { AgentsEndpoint } from './agents-endpoint.js';
 import { TRUST_DOMAIN } from './agents-endpoint.js';
 import { type ClusterKeyPair, type TestNode } from './test-agent.js';
@@ -9,23 +18,50 @@ import {
   type SessionAuthority,
 } from '../../server-stub/src/session-ca/session-authority.js';
 import { loginProofBytes } from '../../src/domain/login-proof.js';
-import { type AnyClient } from '../../src/issuer-client/rpc.js';
-import { ServerConnection } from '../../src/issuer-client/server-connection.js';
+import { certificatePem } from '../../src/runtime/certificate-facts.js';
 import { createKeyAndRequest } from '../../src/runtime/certificate-request.js';
+import { loadService } from '../../src/runtime/load-proto.js';
 
 export interface Identity {
   readonly certificateChain: readonly Buffer[];
   readonly privateKey: Buffer;
 }
 
-/** A connection that says what a test wants it to say. */
-export function rawConnection(server: AgentsEndpoint, identity?: Identity): ServerConnection {
-  const trusted = server.sessionCa.state.value.certificates;
-  return new ServerConnection({
-    address: `127.0.0.1:${server.port}`,
-    trusted,
-    ...(identity !== undefined && { identity }),
+/** A gRPC client with a method for each of the service. */
+export type AnyClient = Client & Readonly<Record<string, (...args: never[]) => unknown>>;
+
+/** A connection that says what a test wants it to say, by another implementation of gRPC than the agent's own. */
+export interface RawConnection {
+  readonly sessionApi: AnyClient;
+  readonly agentApi: AnyClient;
+  retire(): void;
+}
+
+export function rawConnection(server: AgentsEndpoint, identity?: Identity): RawConnection {
+  const secureContext = createSecureContext({
+    minVersion: 'TLSv1.3',
+    ca: server.sessionCa.state.value.certificates.map(certificatePem),
+    ...(identity !== undefined && {
+      cert: identity.certificateChain.map(certificatePem).join(''),
+      key: createPrivateKey({ key: identity.privateKey, format: 'der', type: 'pkcs8' }).export({
+        format: 'pem',
+        type: 'pkcs8',
+      }),
+    }),
   });
+  const address = `127.0.0.1:${server.port}`;
+  const channel = new Channel(
+    address,
+    credentials.createFromSecureContext(secureContext, { checkServerIdentity: () => undefined }),
+    { 'grpc.ssl_target_name_override': 'spirl-server', 'grpc.use_local_subchannel_pool': 1 },
+  );
+  const clientOf = (service: ServiceClientConstructor): AnyClient =>
+    new service(address, credentials.createInsecure(), { channelOverride: channel }) as unknown as AnyClient;
+  return {
+    sessionApi: clientOf(loadService('spirl/agent/v1/session.proto', 'com.spirl.agent.v1.session.API').client),
+    agentApi: clientOf(loadService('spirl/agent/v1/agent.proto', 'com.spirl.agent.v1.agent.API').client),
+    retire: () => channel.close(),
+  };
 }
 
 /** A certificate with `uri` and its key, from `authority` (default: a CA made for it, as a company's own would be). */
@@ -66,7 +102,7 @@ export interface LoginAnswer {
 }
 
 /** A login step by step. `answer` rejects with the gRPC error. */
-export function rawLogin(connection: ServerConnection) {
+export function rawLogin(connection: RawConnection) {
   const open = connection.sessionApi['Login'] as unknown as () => ClientDuplexStream<object, LoginAnswer>;
   const stream = open.call(connection.sessionApi);
   stream.on('error', () => {});

@@ -1,11 +1,14 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { status } from '@grpc/grpc-js';
 import test from 'ava';
 import { createSessionAuthority, issueLeaf } from '../../server-stub/src/session-ca/session-authority.js';
 import { type ApiConnection, Issuer, type IssuerOptions } from '../../src/issuer-client/issuer.js';
-import type { AnyClient } from '../../src/issuer-client/rpc.js';
+import { rpcError, type UnaryCalls } from '../../src/issuer-client/rpc.js';
+import type { ServerMethod } from '../../src/issuer-client/server-methods.js';
 import { publicKeyOfRequest } from '../../src/runtime/certificate-request.js';
 import { SpirlError } from '../../src/runtime/errors.js';
+import { RpcFailure } from '../../src/runtime/grpc-client/rpc-failure.js';
+import { status } from '../../src/runtime/grpc-code.js';
+import { orAbort } from '../../src/runtime/task-group.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 
 const NEVER = new AbortController().signal;
@@ -22,20 +25,18 @@ function setUp(answers: Record<string, Answer>, options: Partial<IssuerOptions> 
   const minted: [string, string][] = [];
   const refusals: string[] = [];
   const messages: { method: string; request: Request }[] = [];
-  const agentApi = Object.fromEntries(
-    Object.entries(answers).map(([method, answer]) => [
-      method,
-      (request: Request, done: (error: unknown, response?: object) => void) => {
-        messages.push({ method, request });
-        answer(request).then(
-          (response) => done(null, response),
-          (error: unknown) => done(error),
-        );
-        return { cancel: () => done({ code: status.CANCELLED, details: 'cancelled' }) };
-      },
-    ]),
-  ) as unknown as AnyClient;
-  const connection: ApiConnection = { use: (work) => work({ agentApi }) };
+  const calls = {
+    unary: async ({ path }: ServerMethod<object, object>, request: Request, signal: AbortSignal): Promise<object> => {
+      const method = path.slice(path.lastIndexOf('/') + 1);
+      messages.push({ method, request });
+      try {
+        return await orAbort(answers[method]?.(request) ?? Promise.reject(new Error(method)), signal);
+      } catch (error) {
+        throw signal.aborted ? error : rpcError(error);
+      }
+    },
+  } as unknown as UnaryCalls;
+  const connection: ApiConnection = { use: (work) => work(calls) };
   const issuer = new Issuer({
     sessions: {
       connection: () => Promise.resolve(connection),
@@ -103,7 +104,7 @@ test('what is asked for in one turn goes in one message, each item with its own 
 
 test('a refused call says nothing about identities: it is UNAVAILABLE, whatever its code', async (t) => {
   for (const code of [status.PERMISSION_DENIED, status.UNAVAILABLE, status.INTERNAL, status.RESOURCE_EXHAUSTED]) {
-    const { issuer } = setUp({ MintX509SVIDs: () => Promise.reject({ code, details: 'from a proxy' }) });
+    const { issuer } = setUp({ MintX509SVIDs: () => Promise.reject(new RpcFailure(code, 'from a proxy')) });
     const [outcome] = await issuer.mint([item('alice')], NEVER);
     t.like(outcome, { code: 'UNAVAILABLE' });
     t.notRegex((outcome as SpirlError).message, /proxy/);
@@ -165,7 +166,7 @@ test('a refused session is told, and the message goes once more on the next one'
   const { issuer, refusals } = setUp({
     MintX509SVIDs: () =>
       ++calls === 1
-        ? Promise.reject({ code: status.UNAUTHENTICATED, details: 'this agent was evicted' })
+        ? Promise.reject(new RpcFailure(status.UNAUTHENTICATED, 'this agent was evicted'))
         : Promise.resolve({ results: [x509('alice')] }),
   });
   const [svid] = await issuer.mint([item('alice')], NEVER);

@@ -3,7 +3,8 @@ import test from 'ava';
 import { failedItem } from '../../server-stub/src/api/messages.js';
 import { Overloaded } from '../../src/domain/overloaded.js';
 import { SpirlError } from '../../src/runtime/errors.js';
-import { itemError, type WireStatus } from '../../src/issuer-client/messages.js';
+import { itemError } from '../../src/issuer-client/messages.js';
+import { MintX509Response } from '../../src/issuer-client/wire-messages.js';
 import { loadService } from '../../src/runtime/load-proto.js';
 
 const { definition } = loadService('spirl/agent/v1/agent.proto', 'com.spirl.agent.v1.agent.API');
@@ -12,8 +13,7 @@ const { definition } = loadService('spirl/agent/v1/agent.proto', 'com.spirl.agen
 function heard(error: unknown): SpirlError | undefined {
   const method = definition['MintX509SVIDs'];
   const bytes = method?.responseSerialize({ results: [failedItem(error, () => {})] }) ?? Buffer.alloc(0);
-  const { results } = method?.responseDeserialize(bytes) as { results: { status: WireStatus }[] };
-  return itemError(results[0]?.status ?? null);
+  return itemError(MintX509Response.decode(bytes).results[0]?.status);
 }
 
 test('an agent hears when it is worth asking a busy server again', (t) => {

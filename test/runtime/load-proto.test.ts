@@ -1,7 +1,8 @@
 import { loadPackageDefinition, type GrpcObject, type ServiceClientConstructor } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import test from 'ava';
-import { loadService, protoRoot } from '../../src/runtime/load-proto.js';
+import { loadService } from '../../src/runtime/load-proto.js';
+import { protoRoot } from '../../src/runtime/proto-root.js';
 
 const SERVICES = [
   { file: 'spiffe/workload.proto', name: 'SpiffeWorkloadAPI' },
