@@ -1,4 +1,3 @@
-import { status } from '@grpc/grpc-js';
 import type { Clock } from './clock.js';
 import { ConversationInput } from './conversation-input.js';
 import type { DeadlineLengths } from './deadline-lengths.js';
@@ -6,6 +5,7 @@ import type { DeadlineQueue } from './deadline-queue.js';
 import { ENDED } from './ended.js';
 import { SpirlError } from './errors.js';
 import { wireError, type OnUnexpected } from './grpc-adapter.js';
+import { status } from './grpc-code.js';
 import { MESSAGE_ENCODINGS, MessageReader } from './grpc-frame.js';
 import { timeoutMs } from './grpc-timeout.js';
 import { headerBlock } from './http2/header-block.js';
