@@ -19,7 +19,6 @@ export class ConversationInput {
   readonly #reader: MessageReader;
   readonly #conversation: RpcConversation;
   readonly #events: ConversationInputEvents;
-  #messages: Buffer[] = [];
   /** Bytes that have come and are not given back yet. */
   #held = 0;
   #busy = false;
@@ -35,7 +34,7 @@ export class ConversationInput {
   push(chunk: Buffer): void {
     if (this.#over) return;
     this.#held += chunk.length;
-    this.#trying(() => this.#messages.push(...this.#reader.push(chunk)));
+    this.#reader.push(chunk);
     this.#deal();
   }
 
@@ -48,33 +47,33 @@ export class ConversationInput {
   over(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#messages = [];
     this.#conversation.over();
   }
 
   #deal(): void {
-    while (!this.#busy && !this.#over) {
-      const message = this.#messages.shift();
-      if (message === undefined) {
-        this.#rest();
-        return;
+    try {
+      while (!this.#busy && !this.#over) {
+        const message = this.#reader.next();
+        if (message === undefined) {
+          this.#rest();
+          return;
+        }
+        this.#events.received();
+        this.#wait(this.#conversation.message(message));
       }
-      this.#events.received();
-      this.#trying(() => this.#wait(this.#conversation.message(message)));
+    } catch (error) {
+      this.#events.failed(error);
     }
   }
 
-  /** Everything that has come is dealt with. */
+  /** Everything that is complete is dealt with; what is not is kept and bounded by the reader. */
   #rest(): void {
     const held = this.#held;
     this.#held = 0;
     this.#events.consumed(held);
     if (!this.#ended) return;
-    if (this.#reader.inside) {
-      this.#events.failed(new SpirlError('INVALID_REQUEST', 'request: it ends within a message'));
-    } else {
-      this.#trying(() => this.#conversation.halfClosed());
-    }
+    if (this.#reader.inside) throw new SpirlError('INVALID_REQUEST', 'request: it ends within a message');
+    this.#conversation.halfClosed();
   }
 
   #wait(dealt: Promise<void> | void): void {
@@ -87,13 +86,5 @@ export class ConversationInput {
       },
       (error: unknown) => this.#events.failed(error),
     );
-  }
-
-  #trying(step: () => void): void {
-    try {
-      step();
-    } catch (error) {
-      this.#events.failed(error);
-    }
   }
 }

@@ -25,12 +25,13 @@ export interface MessageReaderOptions {
   readonly encoding: string | undefined;
 }
 
-/** Takes the messages out of the bytes of a stream. */
+/** Takes the messages out of the bytes of a stream, one at a time, so that those nobody has asked for yet cost no more than their bytes. */
 export class MessageReader {
   readonly #options: MessageReaderOptions;
-  /** The first `#held` bytes are those of an unfinished message. It doubles, so that a message in tiny parts is copied few times. */
-  #room: Buffer = NOTHING;
-  #held = 0;
+  /** What has come and was not taken lies between `#at` and `#end`. Never written to but after `#end`: messages are views of it. */
+  #bytes: Buffer = NOTHING;
+  #at = 0;
+  #end = 0;
 
   /** Throws UNIMPLEMENTED when the encoding is not known. */
   constructor(options: MessageReaderOptions) {
@@ -43,43 +44,46 @@ export class MessageReader {
 
   /** Whether bytes of an unfinished message have come. */
   get inside(): boolean {
-    return this.#held > 0;
+    return this.#end > this.#at;
   }
 
-  /** Every message that is complete with `chunk`. Throws LIMIT_REACHED for one that is too long, INVALID_REQUEST for no message. */
-  push(chunk: Buffer): readonly Buffer[] {
-    const bytes = this.#held === 0 ? chunk : this.#append(chunk);
-    const messages: Buffer[] = [];
-    let at = 0;
-    while (bytes.length - at >= PREFIX_BYTES) {
-      const length = bytes.readUInt32BE(at + 1);
-      if (length > this.#options.maxBytes) throw tooLong(length, this.#options.maxBytes);
-      const end = at + PREFIX_BYTES + length;
-      if (bytes.length < end) break;
-      messages.push(this.#message(bytes.readUInt8(at), bytes.subarray(at + PREFIX_BYTES, end)));
-      at = end;
+  /** More bytes of the stream. */
+  push(chunk: Buffer): void {
+    if (this.#at === this.#end) [this.#bytes, this.#at, this.#end] = [chunk, 0, chunk.length];
+    else this.#append(chunk);
+  }
+
+  /** More bytes, and then every message that is complete. */
+  *messages(chunk: Buffer): Generator<Buffer, void, void> {
+    this.push(chunk);
+    for (let message = this.next(); message !== undefined; message = this.next()) yield message;
+  }
+
+  /** The next message that is complete. Throws LIMIT_REACHED for one that is too long, INVALID_REQUEST for no message. */
+  next(): Buffer | undefined {
+    const held = this.#end - this.#at;
+    if (held < PREFIX_BYTES) return undefined;
+    const length = this.#bytes.readUInt32BE(this.#at + 1);
+    if (length > this.#options.maxBytes) throw tooLong(length, this.#options.maxBytes);
+    if (held < PREFIX_BYTES + length) return undefined;
+    const from = this.#at + PREFIX_BYTES;
+    const flag = this.#bytes.readUInt8(this.#at);
+    const bytes = this.#bytes.subarray(from, from + length);
+    this.#at = from + length;
+    if (this.#at === this.#end) [this.#bytes, this.#at, this.#end] = [NOTHING, 0, 0];
+    return this.#message(flag, bytes);
+  }
+
+  /** In a room of its own, which doubles, so that a message in tiny parts is copied few times. */
+  #append(chunk: Buffer): void {
+    const held = this.#end - this.#at;
+    if (this.#end + chunk.length > this.#bytes.length) {
+      const room = Buffer.allocUnsafe(Math.max(held + chunk.length, 2 * held));
+      this.#bytes.copy(room, 0, this.#at, this.#end);
+      [this.#bytes, this.#at, this.#end] = [room, 0, held];
     }
-    if (at > 0 || this.#held === 0) this.#keep(bytes.subarray(at));
-    return messages;
-  }
-
-  /** In a room of its own: messages are views of the one before, and what comes from the network is a piece of a larger one. */
-  #keep(rest: Buffer): void {
-    [this.#room, this.#held] = [NOTHING, 0];
-    if (rest.length > 0) this.#append(rest);
-  }
-
-  /** Everything that is held, `chunk` included. */
-  #append(chunk: Buffer): Buffer {
-    const held = this.#held + chunk.length;
-    if (held > this.#room.length) {
-      const room = Buffer.allocUnsafe(Math.max(held, 2 * this.#room.length));
-      this.#room.copy(room, 0, 0, this.#held);
-      this.#room = room;
-    }
-    chunk.copy(this.#room, this.#held);
-    this.#held = held;
-    return this.#room.subarray(0, held);
+    chunk.copy(this.#bytes, this.#end);
+    this.#end += chunk.length;
   }
 
   #message(flag: number, bytes: Buffer): Buffer {

@@ -168,7 +168,7 @@ export class Http2Call implements RpcCall, StreamReceiver {
 
   /** The one message of the request, as far as it has come. */
   #read(chunk: Buffer): void {
-    for (const message of this.#reader?.push(chunk) ?? []) {
+    for (const message of this.#reader?.messages(chunk) ?? []) {
       if (this.#request !== undefined) {
         throw new SpirlError('UNIMPLEMENTED', 'request: one message is expected, got two');
       }
@@ -250,7 +250,13 @@ function trailers(code: status, details: string): Field[] {
   return sent;
 }
 
+/** Of a status message, percent-encoded: with it the trailers fit into one frame, and into the header list that clients accept. */
+const MAX_MESSAGE_BYTES = 8_192;
+
 /** Percent-encoding of everything but printable ASCII, as gRPC asks for. */
 function escaped(details: string): string {
-  return details.replace(/[^\x20-\x24\x26-\x7e]+/g, encodeURIComponent);
+  const text = details.replace(/[^\x20-\x24\x26-\x7e]+/g, encodeURIComponent);
+  return text.length <= MAX_MESSAGE_BYTES
+    ? text
+    : escaped(details.slice(0, details.length * (MAX_MESSAGE_BYTES / text.length) - 1));
 }

@@ -14,7 +14,7 @@ test('messages come out as they were framed, however their bytes are cut', (t) =
         let rest = Buffer.concat(messages.map(framed));
         const [read, got] = [reader(), [] as Buffer[]];
         for (const cut of [...cuts, Infinity]) {
-          got.push(...read.push(rest.subarray(0, cut)));
+          got.push(...read.messages(rest.subarray(0, cut)));
           rest = rest.subarray(Math.min(cut, rest.length));
         }
         return (
@@ -28,7 +28,10 @@ test('messages come out as they were framed, however their bytes are cut', (t) =
 test('a message that is too long is refused by its prefix, before its bytes have come', (t) => {
   const prefix = Buffer.alloc(5);
   prefix.writeUInt32BE(1_001, 1);
-  t.throws(() => reader().push(prefix), { code: 'LIMIT_REACHED', message: /at most 1000 bytes, this one has 1001/ });
+  t.throws(() => reader().messages(prefix).next(), {
+    code: 'LIMIT_REACHED',
+    message: /at most 1000 bytes, this one has 1001/,
+  });
 });
 
 function compressed(bytes: Buffer): Buffer {
@@ -42,15 +45,39 @@ for (const [encoding, compress] of [
   ['deflate', deflateSync],
 ] as const) {
   test(`${encoding} is read, and one that would grow above the limit is not`, (t) => {
-    t.deepEqual(reader(encoding).push(compressed(compress('hello'))), [Buffer.from('hello')]);
-    t.throws(() => reader(encoding).push(compressed(compress(Buffer.alloc(100_000)))), { code: 'LIMIT_REACHED' });
-    t.throws(() => reader(encoding).push(compressed(Buffer.from('no such thing'))), { code: 'INVALID_REQUEST' });
+    t.deepEqual([...reader(encoding).messages(compressed(compress('hello')))], [Buffer.from('hello')]);
+    t.throws(
+      () =>
+        reader(encoding)
+          .messages(compressed(compress(Buffer.alloc(100_000))))
+          .next(),
+      { code: 'LIMIT_REACHED' },
+    );
+    t.throws(
+      () =>
+        reader(encoding)
+          .messages(compressed(Buffer.from('no such thing')))
+          .next(),
+      { code: 'INVALID_REQUEST' },
+    );
   });
 }
 
 test('a compressed message without an encoding, and an encoding nobody knows, are refused', (t) => {
-  t.throws(() => reader().push(compressed(gzipSync('x'))), { code: 'INVALID_REQUEST' });
-  t.throws(() => reader('identity').push(compressed(gzipSync('x'))), { code: 'INVALID_REQUEST' });
+  t.throws(
+    () =>
+      reader()
+        .messages(compressed(gzipSync('x')))
+        .next(),
+    { code: 'INVALID_REQUEST' },
+  );
+  t.throws(
+    () =>
+      reader('identity')
+        .messages(compressed(gzipSync('x')))
+        .next(),
+    { code: 'INVALID_REQUEST' },
+  );
   t.throws(() => reader('br'), { code: 'UNIMPLEMENTED' });
 });
 

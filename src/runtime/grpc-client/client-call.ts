@@ -58,7 +58,7 @@ export class ClientCall {
     try {
       const chunks = this.#stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
       for await (const chunk of chunks) {
-        if (this.#reader !== undefined) yield* this.#reader.push(chunk);
+        if (this.#reader !== undefined) yield* this.#reader.messages(chunk);
       }
     } catch (error) {
       // Why a stream has gone is told with its end.

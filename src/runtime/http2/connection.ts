@@ -93,10 +93,9 @@ export class Http2Connection implements FrameSink, StreamOwner {
   /** Takes no new streams; closes when the last one has ended. */
   leave(): void {
     if (this.#leaving || this.#over) return;
-    this.#leaving = true;
     // Who has not begun to speak HTTP/2 would not understand.
     if (this.#greeted) this.outbound.send(goawayFrame(this.#newest, ErrorCode.NO_ERROR));
-    if (this.#streams.size === 0) this.#close();
+    this.#finish();
   }
 
   frame(type: number, flags: number, stream: number, payload: Buffer): void {
@@ -126,7 +125,8 @@ export class Http2Connection implements FrameSink, StreamOwner {
       case FrameType.GOAWAY:
         if (stream !== 0) throw violation('GOAWAY of a stream');
         if (payload.length < 8) throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, 'GOAWAY');
-        this.leave();
+        // Begins nothing new, and so need not be told not to.
+        this.#finish();
         break;
       case FrameType.WINDOW_UPDATE:
         this.#widen(stream, payload);
@@ -154,6 +154,12 @@ export class Http2Connection implements FrameSink, StreamOwner {
     this.outbound.send(resetFrame(stream, code));
     this.#dismissed ??= new Dismissed();
     this.#dismissed.add(stream);
+  }
+
+  /** Counted like what a client cancels by itself: provoked or not, work was begun and is for nothing. */
+  refuse(stream: Http2Stream, code: ErrorCode): void {
+    this.#costly();
+    stream.reset(code);
   }
 
   closed(stream: Http2Stream): void {
@@ -198,7 +204,7 @@ export class Http2Connection implements FrameSink, StreamOwner {
       this.#requireBegun(id, 'DATA');
       if (this.#dismissed?.has(id) !== true) this.sendReset(id, ErrorCode.STREAM_CLOSED);
     } else if (stream.requested) {
-      stream.reset(ErrorCode.STREAM_CLOSED);
+      this.refuse(stream, ErrorCode.STREAM_CLOSED);
     } else {
       stream.receive(data, payload.length);
       if (ends) stream.receiveEnd();
@@ -216,8 +222,8 @@ export class Http2Connection implements FrameSink, StreamOwner {
     const stream = this.#streams.get(id);
     const headers = this.#blocks.decode(block, stream !== undefined);
     if (stream !== undefined) {
-      if (stream.requested) stream.reset(ErrorCode.STREAM_CLOSED);
-      else if (!endStream || headers.malformed) stream.reset(ErrorCode.PROTOCOL_ERROR);
+      if (stream.requested) this.refuse(stream, ErrorCode.STREAM_CLOSED);
+      else if (!endStream || headers.malformed) this.refuse(stream, ErrorCode.PROTOCOL_ERROR);
       else stream.receiveEnd();
     } else if (id > this.#newest) {
       this.#gaps ||= id > this.#newest + 2;
@@ -298,8 +304,9 @@ export class Http2Connection implements FrameSink, StreamOwner {
     }
     this.#requireBegun(id, 'WINDOW_UPDATE');
     const stream = this.#streams.get(id);
-    if (bytes === 0) stream?.reset(ErrorCode.PROTOCOL_ERROR);
-    else if (stream?.widen(bytes) === false) stream.reset(ErrorCode.FLOW_CONTROL_ERROR);
+    if (stream === undefined) return;
+    if (bytes === 0) this.refuse(stream, ErrorCode.PROTOCOL_ERROR);
+    else if (!stream.widen(bytes)) this.refuse(stream, ErrorCode.FLOW_CONTROL_ERROR);
   }
 
   #requireBegun(id: number, what: string): void {
@@ -316,6 +323,12 @@ export class Http2Connection implements FrameSink, StreamOwner {
   #costly(): void {
     this.#guards ??= this.#parts.guards();
     if (!this.#guards.resets.allows()) throw new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, 'a flood of resets');
+  }
+
+  /** What is under way is the last. */
+  #finish(): void {
+    this.#leaving = true;
+    if (this.#streams.size === 0) this.#close();
   }
 
   #fail(code: ErrorCode): void {

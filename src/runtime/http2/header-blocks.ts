@@ -5,6 +5,8 @@ import { RequestHeaders } from './request-headers.js';
 
 /** Compressed; more than any request needs. */
 const MAX_BLOCK_BYTES = 64 * 1024;
+/** A block of that length fills four frames; many tiny ones would cost more to keep than their bytes. */
+const MAX_FRAGMENTS = 16;
 const PRIORITY_BYTES = 5;
 
 /** A whole header block, still compressed. */
@@ -44,8 +46,9 @@ export class HeaderBlocks {
   continue(flags: number, fragment: Buffer): HeaderBlock | undefined {
     this.#fragments.push(fragment);
     this.#bytes += fragment.length;
-    if (this.#bytes > MAX_BLOCK_BYTES)
+    if (this.#bytes > MAX_BLOCK_BYTES || this.#fragments.length > MAX_FRAGMENTS) {
       throw new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, 'a header block too long');
+    }
     if ((flags & Flag.END_HEADERS) === 0) return undefined;
     const bytes = this.#fragments.length === 1 ? fragment : Buffer.concat(this.#fragments);
     const block = { stream: this.#stream, endStream: this.#endStream, bytes };

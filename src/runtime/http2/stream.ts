@@ -18,6 +18,8 @@ export interface StreamOwner {
   readonly streamWindow: number;
   sendHeaders(stream: number, flags: number, block: Buffer): void;
   sendReset(stream: number, code: ErrorCode): void;
+  /** Resets a stream whose client broke its rules. */
+  refuse(stream: Http2Stream, code: ErrorCode): void;
   closed(stream: Http2Stream): void;
 }
 
@@ -144,7 +146,7 @@ export class Http2Stream implements DataSource {
     // Padding is of no use to anybody.
     if (flowBytes > data.length) this.consumed(flowBytes - data.length);
     if (this.#expected !== undefined) this.#expected -= data.length;
-    if (this.#expected !== undefined && this.#expected < 0) this.reset(ErrorCode.PROTOCOL_ERROR);
+    if (this.#expected !== undefined && this.#expected < 0) this.#owner.refuse(this, ErrorCode.PROTOCOL_ERROR);
     else if (this.receiver === NOBODY) this.consumed(data.length);
     else if (data.length > 0) this.receiver.data(data);
   }
@@ -153,7 +155,7 @@ export class Http2Stream implements DataSource {
   receiveEnd(): void {
     if (this.#closed) return;
     if (this.#expected !== undefined && this.#expected > 0) {
-      this.reset(ErrorCode.PROTOCOL_ERROR);
+      this.#owner.refuse(this, ErrorCode.PROTOCOL_ERROR);
       return;
     }
     this.#requested = true;
