@@ -256,7 +256,8 @@ const MAX_MESSAGE_BYTES = 8_192;
 /** Percent-encoding of everything but printable ASCII, as gRPC asks for. */
 function escaped(details: string): string {
   const text = details.replace(/[^\x20-\x24\x26-\x7e]+/g, encodeURIComponent);
-  return text.length <= MAX_MESSAGE_BYTES
-    ? text
-    : escaped(details.slice(0, details.length * (MAX_MESSAGE_BYTES / text.length) - 1));
+  if (text.length <= MAX_MESSAGE_BYTES) return text;
+  const part = details.slice(0, details.length * (MAX_MESSAGE_BYTES / text.length) - 1);
+  // A cut through a surrogate pair leaves a half, which cannot be encoded.
+  return escaped(part.replace(/\p{Surrogate}/gu, ''));
 }

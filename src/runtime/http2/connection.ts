@@ -2,17 +2,7 @@ import type { Socket } from 'node:net';
 import { Dismissed } from './dismissed.js';
 import type { FloodGuard } from './flood-guard.js';
 import { FrameReader, type FrameSink } from './frame-reader.js';
-import {
-  ConnectionError,
-  ErrorCode,
-  Flag,
-  frame,
-  FrameType,
-  goawayFrame,
-  headerFrames,
-  resetFrame,
-  windowFrame,
-} from './frame.js';
+import { ConnectionError, ErrorCode, Flag, frame, FrameType, goawayFrame, resetFrame, windowFrame } from './frame.js';
 import { EMPTY_TABLE } from './header-block.js';
 import { HeaderBlocks, type HeaderBlock } from './header-blocks.js';
 import { DEFAULT_TABLE_BYTES } from './hpack-decoder.js';
@@ -157,7 +147,7 @@ export class Http2Connection implements FrameSink, StreamOwner {
   sendHeaders(stream: number, flags: number, block: Buffer): void {
     const whole = this.#tableShrunk ? Buffer.concat([EMPTY_TABLE, block]) : block;
     this.#tableShrunk = false;
-    this.outbound.send(headerFrames(flags, stream, whole));
+    this.outbound.send(frame(FrameType.HEADERS, flags | Flag.END_HEADERS, stream, whole));
   }
 
   sendReset(stream: number, code: ErrorCode): void {

@@ -68,17 +68,6 @@ export function frame(type: number, flags: number, stream: number, payload: Uint
   return bytes;
 }
 
-/** A header block: as one HEADERS frame, and as many CONTINUATION frames as it takes. */
-export function headerFrames(flags: number, stream: number, block: Buffer): Buffer {
-  if (block.length <= MAX_FRAME_BYTES) return frame(FrameType.HEADERS, flags | Flag.END_HEADERS, stream, block);
-  const frames = [frame(FrameType.HEADERS, flags, stream, block.subarray(0, MAX_FRAME_BYTES))];
-  for (let from = MAX_FRAME_BYTES; from < block.length; from += MAX_FRAME_BYTES) {
-    const last = from + MAX_FRAME_BYTES >= block.length ? Flag.END_HEADERS : 0;
-    frames.push(frame(FrameType.CONTINUATION, last, stream, block.subarray(from, from + MAX_FRAME_BYTES)));
-  }
-  return Buffer.concat(frames);
-}
-
 function writeHeader(bytes: Buffer, length: number, type: number, flags: number, stream: number): void {
   bytes.writeUInt32BE(((length << 8) | type) >>> 0, 0);
   bytes.writeUInt8(flags, 4);
