@@ -149,10 +149,9 @@ function watchLevels(metrics: AgentMetrics, server: IssuerClient, svids: SvidRoo
 
 /** The process's own metrics come with the first scrape: loading them would be a tenth of the start. */
 function pageOf(metrics: AgentMetrics, registry: Registry): () => ReturnType<AgentMetrics['page']> {
-  let whole = false;
-  return () => {
-    if (!whole) collectProcessMetrics(registry);
-    whole = true;
+  let whole: Promise<void> | undefined;
+  return async () => {
+    await (whole ??= collectProcessMetrics(registry));
     return metrics.page();
   };
 }

@@ -77,6 +77,9 @@ async function build(level) {
   const code = await runNode(args, { stdout: 2 });
   if (code !== 0) throw new PrepareError('compiling failed, see above.');
   dropOrphans();
+  // In a process of its own: what it needs may have been installed a moment ago.
+  if ((await runNode(['src/bin/bundle.mjs'], { stdout: 2 })) !== 0)
+    throw new PrepareError('bundling failed, see above.');
   writeFileSync(BUILD_STAMP, `${level} ${digest}`);
 }
 
@@ -94,7 +97,7 @@ function dropOrphans() {
 function sourceDigest() {
   const hash = createHash('sha256');
   const sources = SOURCES.flatMap(filesBelow).filter((path) => path.endsWith('.ts'));
-  for (const path of [...sources, 'tsconfig.json', 'package-lock.json']) {
+  for (const path of [...sources, 'tsconfig.json', 'package-lock.json', 'src/bin/bundle.mjs']) {
     const { size, mtimeMs } = statSync(join(root, path));
     hash.update(`${path} ${size} ${mtimeMs}\n`);
   }

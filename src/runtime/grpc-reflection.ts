@@ -65,7 +65,7 @@ async function answersOf(file: string): Promise<ReadonlyMap<string, Answer>> {
     import('@grpc/proto-loader'),
     import('@grpc/reflection'),
   ]);
-  const service = new ReflectionService(loadSync(file, { includeDirs: [protoRoot] }));
+  const service = new ReflectionService(loadSync(file, { includeDirs: [protoRoot()] }));
   const { v1, v1Alpha } = service as unknown as Indexes;
   // What has no package is indexed as `.Name`, but clients ask for `Name`, as the protocol says.
   for (const index of [v1.symbols, v1.services, v1Alpha.symbols, v1Alpha.services]) {

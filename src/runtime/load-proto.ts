@@ -24,7 +24,7 @@ export function loadService(
   name: string,
 ): { client: ServiceClientConstructor; definition: ServiceDefinition } {
   const root = new protobuf.Root();
-  root.resolvePath = (_origin, target) => (isAbsolute(target) ? target : join(protoRoot, target));
+  root.resolvePath = (_origin, target) => (isAbsolute(target) ? target : join(protoRoot(), target));
   const service = root.loadSync(file).resolveAll().lookup(name, protobuf.Service);
   if (!(service instanceof protobuf.Service)) throw new Error(`${file} defines no service ${name}`);
   const definition = Object.fromEntries(

@@ -1,4 +1,11 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** Where the published `.proto` files lie; `build/src/runtime` and the sources' `src/runtime` are found from the package's own root. */
-export const protoRoot = fileURLToPath(new URL('../../../proto', import.meta.url));
+/** Where the published `.proto` files lie: in the package's root, however deep below it the compiled code is. */
+export function protoRoot(): string {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
+    const found = join(folder, 'proto');
+    if (existsSync(join(found, 'spiffe')) || folder === dirname(folder)) return found;
+  }
+}

@@ -201,6 +201,6 @@ export class AgentMetrics implements RpcObserver {
 }
 
 /** Adds the process's own metrics (`process_*`, `nodejs_*`): memory, CPU, descriptors, event loop, garbage collection. */
-export function collectProcessMetrics(registry: Registry): void {
-  collectDefaultMetrics(registry);
+export function collectProcessMetrics(registry: Registry): Promise<void> {
+  return collectDefaultMetrics(registry);
 }

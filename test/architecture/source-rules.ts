@@ -142,7 +142,7 @@ export const goodNames: Rule = (file) => {
     file.path
       .split('/')
       .at(-1)
-      ?.replace(/(\.test)?\.ts$/, '') ?? '';
+      ?.replace(/(\.test|\.d)?\.ts$/, '') ?? '';
   if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name)) return [`${file.path} is not in kebab-case`];
   return VAGUE.has(name) ? [`${file.path} says nothing about what is in it`] : [];
 };

@@ -22,7 +22,7 @@ const PLAIN = {
 };
 
 function plainly(file: string, name: string): ServiceClientConstructor {
-  const root = loadPackageDefinition(loadSync(file, { ...PLAIN, includeDirs: [protoRoot] }));
+  const root = loadPackageDefinition(loadSync(file, { ...PLAIN, includeDirs: [protoRoot()] }));
   const at = name.split('.').reduce<GrpcObject>((found, part) => found[part] as GrpcObject, root);
   return at as unknown as ServiceClientConstructor;
 }

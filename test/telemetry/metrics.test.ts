@@ -91,6 +91,6 @@ test('everything that is registered is in the reference', async (t) => {
 
 test('the process tells its memory and descriptors', async (t) => {
   const registry = new Registry();
-  collectProcessMetrics(registry);
+  await collectProcessMetrics(registry);
   t.regex(await registry.metrics(), /^process_resident_memory_bytes /m);
 });
