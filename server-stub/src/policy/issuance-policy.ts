@@ -56,6 +56,9 @@ export interface JwtDecision {
   readonly hint: string;
 }
 
+/** One object, which those that keep something for each subject know again. */
+const NO_SUBJECT: SubjectName = Object.freeze([]);
+
 /** A compiled SVIDIssuancePolicy. Pure and immutable: the same workload always gets the same decision. */
 export class IssuancePolicy {
   /** Names of all attributes that any branch reads of those an agent can send; sorted. */
@@ -78,7 +81,7 @@ export class IssuancePolicy {
     const view = new AttributeView(input.attributes, input.session);
     const { path, subject: template, x509TtlMs: ttlMs, hint } = this.#branch(view);
     const spiffeId = path.render(view, input.trustDomain);
-    const subject = template?.render(view) ?? [];
+    const subject = template?.render(view) ?? NO_SUBJECT;
     const decided = JSON.stringify(['x509', 1, spiffeId.toString(), ttlMs, subject, hint]);
     return { spiffeId, ttlMs, subject, hint, outcome: hash('sha256', decided, 'base64url') };
   }

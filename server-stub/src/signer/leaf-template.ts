@@ -13,7 +13,7 @@ interface Piece {
   readonly bytes: Buffer;
   readonly holes: Readonly<Partial<Record<HoleName, number>>>;
 }
-/** A whole to-be-signed certificate, zeros in its holes; the numbers are the holes' places. */
+/** A whole to-be-signed certificate, anything in its holes; the numbers are the holes' places. */
 interface Shape extends Readonly<Record<HoleName, number>> {
   readonly tbs: Buffer;
 }
@@ -52,10 +52,17 @@ export class LeafTemplate {
   }
 
   tbs(leaf: LeafValues): Buffer {
+    return Buffer.from(this.tbsUntilNext(leaf));
+  }
+
+  /**
+   * The same without an allocation: the shape's own octets with its holes filled, of which each is overwritten as a whole. What is
+   * returned is good until the next call.
+   */
+  tbsUntilNext(leaf: LeafValues): Buffer {
     const validityLength = leaf.notBefore.length + leaf.notAfter.length;
     const shape = this.#shape(leaf.uri.length, validityLength);
-    const tbs = Buffer.allocUnsafe(shape.tbs.length);
-    tbs.set(shape.tbs);
+    const { tbs } = shape;
     tbs.set(leaf.serial, shape.serial);
     tbs.set(leaf.notBefore, shape.validity);
     tbs.set(leaf.notAfter, shape.validity + leaf.notBefore.length);

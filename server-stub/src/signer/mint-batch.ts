@@ -1,6 +1,7 @@
 import { SpiffeId } from 'spirl-agent/domain/spiffe-id.js';
 import type { SubjectName } from '../domain/subject-name.js';
-import type { Minted, MintRequest } from './plain-mint.js';
+import { GrowingBuffer } from './growing-buffer.js';
+import type { Minted, MintedInto, MintRequest } from './plain-mint.js';
 import { SERIAL_LENGTH } from './serial-numbers.js';
 import { P256_POINT_LENGTH } from './workload-key.js';
 import type { SharedIssuer } from './x509-signer.js';
@@ -45,7 +46,9 @@ export function packRequests(items: readonly BatchItem[]): PackedRequests {
   const uris = items.map(({ request, now }, i) => {
     let subject = subjects.indexOf(request.subject);
     if (subject < 0) subject = subjects.push(request.subject) - 1;
-    numbers.set([request.ttlMs, now, subject], i * NUMBERS);
+    numbers[i * NUMBERS] = request.ttlMs;
+    numbers[i * NUMBERS + 1] = now;
+    numbers[i * NUMBERS + 2] = subject;
     if (request.publicPoint !== undefined) points.set(request.publicPoint, i * P256_POINT_LENGTH);
     return request.spiffeId.toString();
   });
@@ -58,7 +61,8 @@ export function countOf({ uris }: PackedRequests): number {
 
 /** The item at `index`, read anew: a worker takes no more on trust than the main thread. Throws INVALID_SPIFFE_ID. */
 export function unpackRequest({ uris, subjects, numbers, points }: PackedRequests, index: number): BatchItem {
-  const [ttlMs = 0, now = 0, subject = 0] = numbers.subarray(index * NUMBERS, (index + 1) * NUMBERS);
+  const at = index * NUMBERS;
+  const [ttlMs = 0, now = 0, subject = 0] = [numbers[at], numbers[at + 1], numbers[at + 2]];
   const from = index * P256_POINT_LENGTH;
   const given = points[from] !== undefined && points[from] !== 0;
   const request = {
@@ -70,53 +74,62 @@ export function unpackRequest({ uris, subjects, numbers, points }: PackedRequest
   return { request, now };
 }
 
-/** Lengths of certificate and key, serial number, both times. */
+/** Lengths of key and certificate, serial number, both times in seconds. */
 const RESULT_HEADER = 2 + 2 + SERIAL_LENGTH + 8 + 8;
 
-/** One buffer for a batch, to be transferred. What could not be minted is left out: its lengths are zero. Clears the private keys of `results`. */
-export function packResults(results: readonly (Minted | undefined)[]): ArrayBuffer {
-  const length = results.reduce(
-    (sum, result) => sum + RESULT_HEADER + (result?.certificate.length ?? 0) + (result?.privateKey.length ?? 0),
-    0,
-  );
-  // Of its own, not a piece of Node's pool, so that it can be transferred.
-  const whole = new ArrayBuffer(length);
-  const out = Buffer.from(whole);
-  let at = 0;
-  for (const result of results) {
-    if (result !== undefined) {
-      const { certificate, privateKey } = result;
-      out.writeUInt16LE(certificate.length, at);
-      out.writeUInt16LE(privateKey.length, at + 2);
-      out.write(result.serial, at + 4, 'hex');
-      out.writeDoubleLE(result.notBefore, at + 4 + SERIAL_LENGTH);
-      out.writeDoubleLE(result.notAfter, at + 12 + SERIAL_LENGTH);
-      out.set(certificate, at + RESULT_HEADER);
-      out.set(privateKey, at + RESULT_HEADER + certificate.length);
-      privateKey.fill(0);
-      at += certificate.length + privateKey.length;
+/** Writes what is minted, in the order of its batch, where it is transferred from: each octet once. */
+export class ResultWriter {
+  readonly #out = new GrowingBuffer();
+
+  /** Adds what `mint` writes to the end of what it is given. What it throws means that this result is left out. */
+  add(mint: (out: GrowingBuffer) => MintedInto): void {
+    const out = this.#out;
+    const header = out.take(RESULT_HEADER);
+    const begin = out.length;
+    try {
+      const { keyLength, leaf } = mint(out);
+      const { bytes } = out;
+      bytes.writeUInt16LE(keyLength, header);
+      bytes.writeUInt16LE(out.length - begin - keyLength, header + 2);
+      bytes.set(leaf.serial, header + 4);
+      bytes.writeDoubleLE(leaf.notBefore, header + 4 + SERIAL_LENGTH);
+      bytes.writeDoubleLE(leaf.notAfter, header + 12 + SERIAL_LENGTH);
+    } catch {
+      out.dropFrom(begin);
     }
-    at += RESULT_HEADER;
   }
-  return whole;
+
+  /** A result that there is not: its lengths are zero. */
+  leaveOut(): void {
+    this.#out.take(RESULT_HEADER);
+  }
+
+  /** All results since the last call, to be transferred. */
+  takeAll(): ArrayBuffer {
+    return this.#out.takeAll();
+  }
 }
 
 /** The results of a batch of `count`, in its order; certificates and keys are views of the one buffer. */
 export function unpackResults(results: ArrayBuffer, count: number): readonly (Minted | undefined)[] {
   const bytes = Buffer.from(results);
-  let at = 0;
-  return Array.from({ length: count }, () => {
-    const [certificateLength, keyLength] = [bytes.readUInt16LE(at), bytes.readUInt16LE(at + 2)];
-    const [header, certificate] = [at, at + RESULT_HEADER];
-    const key = certificate + certificateLength;
-    at = key + keyLength;
-    if (certificateLength === 0) return undefined;
-    return {
-      certificate: bytes.subarray(certificate, key),
-      privateKey: bytes.subarray(key, at),
-      serial: bytes.toString('hex', header + 4, header + 4 + SERIAL_LENGTH),
-      notBefore: bytes.readDoubleLE(header + 4 + SERIAL_LENGTH),
-      notAfter: bytes.readDoubleLE(header + 12 + SERIAL_LENGTH),
-    };
-  });
+  const unpacked: (Minted | undefined)[] = [];
+  for (let at = 0; unpacked.length < count;) {
+    const key = at + RESULT_HEADER;
+    const certificate = key + bytes.readUInt16LE(at);
+    const end = certificate + bytes.readUInt16LE(at + 2);
+    unpacked.push(
+      end === key
+        ? undefined
+        : {
+            certificate: bytes.subarray(certificate, end),
+            privateKey: bytes.subarray(key, certificate),
+            serial: bytes.toString('hex', at + 4, at + 4 + SERIAL_LENGTH),
+            notBefore: bytes.readDoubleLE(at + 4 + SERIAL_LENGTH) * 1000,
+            notAfter: bytes.readDoubleLE(at + 12 + SERIAL_LENGTH) * 1000,
+          },
+    );
+    at = end;
+  }
+  return unpacked;
 }

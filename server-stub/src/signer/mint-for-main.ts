@@ -4,13 +4,13 @@ import type { KeyType, SigningKey } from '../domain/signing-key.js';
 import { SIGNATURE_ALGORITHMS } from './algorithms.js';
 import {
   countOf,
-  packResults,
+  ResultWriter,
   unpackRequest,
   type FromWorker,
   type PackedRequests,
   type ToWorker,
 } from './mint-batch.js';
-import { PlainMint, type Minted } from './plain-mint.js';
+import { PlainMint } from './plain-mint.js';
 import { X509Signer } from './x509-signer.js';
 
 /** The number of the issuer that signs now, 0 for none; the main thread writes it, every worker reads it before each signature. */
@@ -27,6 +27,7 @@ interface Issuer {
  */
 export function mintForMain(port: Pick<MessagePort, 'on' | 'postMessage'>, shared: Int32Array): void {
   const plain = new PlainMint();
+  const writer = new ResultWriter();
   let issuer: Issuer | undefined;
   port.on('message', (message: ToWorker) => {
     if (message.is === 'issuer') {
@@ -37,7 +38,7 @@ export function mintForMain(port: Pick<MessagePort, 'on' | 'postMessage'>, share
     } else {
       const signer = issuer?.number === message.issuer ? issuer.signer : undefined;
       const isCurrent = (): boolean => Atomics.load(shared, CURRENT_ISSUER) === message.issuer;
-      const results = packResults(mintAll(plain, signer, message.requests, isCurrent));
+      const results = mintAll(plain, writer, signer, message.requests, isCurrent);
       const reply: FromWorker = { is: 'minted', batch: message.batch, results };
       port.postMessage(reply, [results]);
     }
@@ -46,22 +47,26 @@ export function mintForMain(port: Pick<MessagePort, 'on' | 'postMessage'>, share
   port.postMessage(ready);
 }
 
+/** Nothing for what fails: the main thread mints it once more and tells the caller what is wrong. */
 function mintAll(
   plain: PlainMint,
+  results: ResultWriter,
   signer: X509Signer | undefined,
   requests: PackedRequests,
   isCurrent: () => boolean,
-): readonly (Minted | undefined)[] {
-  return Array.from({ length: countOf(requests) }, (_, index) => {
-    if (signer === undefined || !isCurrent()) return undefined;
-    try {
-      const { request, now } = unpackRequest(requests, index);
-      return plain.mintSync(signer, request, now);
-    } catch {
-      // Minted once more by the main thread, which tells the caller what is wrong.
-      return undefined;
+): ArrayBuffer {
+  const count = countOf(requests);
+  for (let index = 0; index < count; index++) {
+    if (signer === undefined || !isCurrent()) {
+      results.leaveOut();
+      continue;
     }
-  });
+    results.add((out) => {
+      const { request, now } = unpackRequest(requests, index);
+      return plain.mintInto(signer, request, now, out);
+    });
+  }
+  return results.takeAll();
 }
 
 /** Undefined when certificate and key are no pair: nothing is minted with them. */

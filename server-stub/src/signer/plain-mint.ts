@@ -1,7 +1,8 @@
 import type { SpiffeId } from 'spirl-agent/domain/spiffe-id.js';
 import type { SubjectName } from '../domain/subject-name.js';
-import { WorkloadKeys } from './workload-key.js';
-import type { SignedLeaf, X509Signer } from './x509-signer.js';
+import type { GrowingBuffer } from './growing-buffer.js';
+import { PKCS8_LENGTH, WorkloadKeys } from './workload-key.js';
+import type { LeafFacts, SignedLeaf, X509Signer } from './x509-signer.js';
 
 /** What one X.509-SVID shall say. */
 export interface MintRequest {
@@ -16,6 +17,12 @@ export interface MintRequest {
 export interface Minted extends SignedLeaf {
   /** PKCS#8 DER; empty when somebody else made the key. */
   readonly privateKey: Uint8Array;
+}
+
+/** What was written of a leaf with its key. */
+export interface MintedInto {
+  readonly keyLength: number;
+  readonly leaf: LeafFacts;
 }
 
 /** Mints in the thread that calls: what a mint worker does as well, and what it is measured against. */
@@ -37,6 +44,15 @@ export class PlainMint {
       now,
     );
     return { certificate, serial, notBefore, notAfter, privateKey };
+  }
+
+  /** As `mintSync`, but writes the key (nothing when somebody else made it), then the certificate, to the end of `out`. */
+  mintInto(signer: X509Signer, request: MintRequest, now: number, out: GrowingBuffer): MintedInto {
+    const { spiffeId, subject, ttlMs, publicPoint: given } = request;
+    const keyLength = given === undefined ? PKCS8_LENGTH : 0;
+    const keyAt = out.take(keyLength);
+    const publicPoint = given ?? this.#keys.nextInto(out.bytes, keyAt);
+    return { keyLength, leaf: signer.signInto({ spiffeId, subject, ttlMs, publicPoint }, now, out) };
   }
 
   #keyOf({ publicPoint }: MintRequest): { readonly publicPoint: Uint8Array; readonly privateKey: Uint8Array } {

@@ -7,13 +7,28 @@ import { derLengthOfRaw, writeDerOfRaw } from './ecdsa-signature.js';
  * ECDSA integers included; joining encoded pieces took as long as filling the template.
  */
 export function signedCertificate(tbs: Uint8Array, algorithm: SignatureAlgorithm, signature: Uint8Array): Buffer {
+  const out = Buffer.allocUnsafe(signedCertificateLength(tbs, algorithm, signature));
+  writeSignedCertificate(tbs, algorithm, signature, out, 0);
+  return out;
+}
+
+/** Length of `signedCertificate`. */
+export function signedCertificateLength(tbs: Uint8Array, algorithm: SignatureAlgorithm, signature: Uint8Array): number {
+  const content = contentLength(tbs, algorithm, signature);
+  return headerLength(content) + content;
+}
+
+/** Writes `signedCertificate` at `begin`. */
+export function writeSignedCertificate(
+  tbs: Uint8Array,
+  algorithm: SignatureAlgorithm,
+  signature: Uint8Array,
+  out: Uint8Array,
+  begin: number,
+): void {
   const { identifier, ecdsa } = algorithm;
-  const signatureLength = ecdsa ? derLengthOfRaw(signature) : signature.length;
-  // One octet says that no bits are unused.
-  const bits = 1 + signatureLength;
-  const content = tbs.length + identifier.length + headerLength(bits) + bits;
-  const out = Buffer.allocUnsafe(headerLength(content) + content);
-  let at = writeHeader(out, 0, TAG.sequence, content);
+  const bits = bitsLength(algorithm, signature);
+  let at = writeHeader(out, begin, TAG.sequence, contentLength(tbs, algorithm, signature));
   out.set(tbs, at);
   at += tbs.length;
   out.set(identifier, at);
@@ -21,5 +36,14 @@ export function signedCertificate(tbs: Uint8Array, algorithm: SignatureAlgorithm
   out[at++] = 0;
   if (ecdsa) writeDerOfRaw(signature, out, at);
   else out.set(signature, at);
-  return out;
+}
+
+function contentLength(tbs: Uint8Array, algorithm: SignatureAlgorithm, signature: Uint8Array): number {
+  const bits = bitsLength(algorithm, signature);
+  return tbs.length + algorithm.identifier.length + headerLength(bits) + bits;
+}
+
+/** One octet says that no bits are unused. */
+function bitsLength({ ecdsa }: SignatureAlgorithm, signature: Uint8Array): number {
+  return 1 + (ecdsa ? derLengthOfRaw(signature) : signature.length);
 }

@@ -20,23 +20,34 @@ export interface WorkloadKey {
 /** Makes P-256 keys. One reused ECDH object and templates for the encodings: key objects cost 20 times as much. */
 export class WorkloadKeys {
   readonly #ecdh = createECDH('prime256v1');
+
   next(): WorkloadKey {
+    // Never from the shared pool: what lies beside it there is not ours to expose.
+    const privateKey = Buffer.alloc(PKCS8_LENGTH);
+    return { publicPoint: this.nextInto(privateKey, 0), privateKey };
+  }
+
+  /** Writes the PKCS#8 of a new key at `at`, where there are zeros; returns its uncompressed point. */
+  nextInto(out: Buffer, at: number): Buffer {
     const publicPoint = this.#ecdh.generateKeys();
     const scalar = this.#ecdh.getPrivateKey();
-    const privateKey = pkcs8(scalar, publicPoint);
+    writePkcs8(scalar, publicPoint, out, at);
     scalar.fill(0);
-    return { publicPoint, privateKey };
+    return publicPoint;
   }
 }
 
-/** PKCS#8 of a P-256 key. The scalar comes without its leading zeros, once in 256 keys shorter than 32 octets. */
-export function pkcs8(scalar: Uint8Array, publicPoint: Uint8Array): Buffer {
-  const scalarEnd = PKCS8_PREFIX.length + SCALAR_LENGTH;
-  // Never from the shared pool: what lies beside it there is not ours to expose.
-  const out = Buffer.alloc(scalarEnd + PKCS8_MIDDLE.length + P256_POINT_LENGTH);
-  out.set(PKCS8_PREFIX);
+/** Octets of the PKCS#8 of a P-256 key. */
+export const PKCS8_LENGTH = PKCS8_PREFIX.length + SCALAR_LENGTH + PKCS8_MIDDLE.length + P256_POINT_LENGTH;
+
+/**
+ * Writes PKCS#8 of a P-256 key at `at`, where there are zeros. The scalar comes without its leading zeros, once in 256 keys shorter
+ * than 32 octets.
+ */
+export function writePkcs8(scalar: Uint8Array, publicPoint: Uint8Array, out: Uint8Array, at: number): void {
+  const scalarEnd = at + PKCS8_PREFIX.length + SCALAR_LENGTH;
+  out.set(PKCS8_PREFIX, at);
   out.set(scalar, scalarEnd - scalar.length);
   out.set(PKCS8_MIDDLE, scalarEnd);
   out.set(publicPoint, scalarEnd + PKCS8_MIDDLE.length);
-  return out;
 }

@@ -5,10 +5,11 @@ import type { KeyType, SigningKey } from '../domain/signing-key.js';
 import type { SubjectName } from '../domain/subject-name.js';
 import { encodeName } from './distinguished-name.js';
 import { type IssuerCertificate, parseIssuerCertificate } from './issuer-certificate.js';
+import type { GrowingBuffer } from './growing-buffer.js';
 import { LeafTemplate } from './leaf-template.js';
 import { SerialNumbers } from './serial-numbers.js';
 import { SignatureMaker } from './signature-maker.js';
-import { signedCertificate } from './signed-certificate.js';
+import { signedCertificate, signedCertificateLength, writeSignedCertificate } from './signed-certificate.js';
 import { ValidityEncoder } from './validity.js';
 
 /** A verifier's clock may be behind ours by this much. */
@@ -43,8 +44,17 @@ export interface SharedIssuer {
   readonly privateKey: KeyObject;
 }
 
-/** A leaf but for its signature. */
-interface Draft extends Omit<SignedLeaf, 'certificate'> {
+/** What a leaf says besides what was asked for. */
+export interface LeafFacts {
+  /** A view that the next certificate overwrites. */
+  readonly serial: Buffer;
+  /** Whole seconds since the epoch. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+}
+
+/** A leaf but for its signature. All of it is good until the next draft. */
+interface Draft extends LeafFacts {
   readonly tbs: Buffer;
 }
 
@@ -55,6 +65,7 @@ export class X509Signer {
   readonly #issuer: IssuerCertificate;
   readonly #signatures: SignatureMaker;
   readonly #templates = new Map<string, LeafTemplate>();
+  #last: { readonly subject: SubjectName; readonly template: LeafTemplate } | undefined;
   readonly #serials = new SerialNumbers();
   readonly #validity = new ValidityEncoder();
 
@@ -74,7 +85,8 @@ export class X509Signer {
    * Throws UNAVAILABLE when the CA has expired, KEY_SERVICE_UNAVAILABLE when its key cannot be used.
    */
   async sign(request: LeafRequest, now: number, signal: AbortSignal): Promise<SignedLeaf> {
-    const draft = this.#draft(request, now);
+    const passing = this.#draft(request, now);
+    const draft = { ...passing, tbs: Buffer.from(passing.tbs), serial: Buffer.from(passing.serial) };
     const pending = this.#signatures.sign(draft.tbs, signal);
     return this.#finished(draft, pending instanceof Promise ? await pending : pending);
   }
@@ -90,6 +102,16 @@ export class X509Signer {
     return this.#finished(draft, this.#signatures.signSync(draft.tbs));
   }
 
+  /** As `signSync`, but writes the certificate to the end of `out`. */
+  signInto(request: LeafRequest, now: number, out: GrowingBuffer): LeafFacts {
+    const draft = this.#draft(request, now);
+    const signature = this.#signatures.signSync(draft.tbs);
+    const { algorithm } = this.#signatures;
+    const at = out.take(signedCertificateLength(draft.tbs, algorithm, signature));
+    writeSignedCertificate(draft.tbs, algorithm, signature, out.bytes, at);
+    return draft;
+  }
+
   #draft(request: LeafRequest, now: number): Draft {
     // X509-SVID 3.1: a leaf is not the trust domain itself.
     if (request.spiffeId.path === '')
@@ -97,7 +119,7 @@ export class X509Signer {
     const { notBefore, notAfter } = this.#lifetime(request.ttlMs, now);
     const [encodedNotBefore, encodedNotAfter] = this.#validity.encode(notBefore, notAfter);
     const serial = this.#serials.next();
-    const tbs = this.#template(request.subject).tbs({
+    const tbs = this.#template(request.subject).tbsUntilNext({
       serial,
       notBefore: encodedNotBefore,
       notAfter: encodedNotAfter,
@@ -106,11 +128,16 @@ export class X509Signer {
       subjectKeyId: hash('sha1', request.publicPoint, 'binary'),
       uri: request.spiffeId.toString(),
     });
-    return { tbs, serial: serial.toString('hex'), notBefore: notBefore * 1000, notAfter: notAfter * 1000 };
+    return { tbs, serial, notBefore, notAfter };
   }
 
   #finished({ tbs, serial, notBefore, notAfter }: Draft, signature: Uint8Array): SignedLeaf {
-    return { certificate: signedCertificate(tbs, this.#signatures.algorithm, signature), serial, notBefore, notAfter };
+    return {
+      certificate: signedCertificate(tbs, this.#signatures.algorithm, signature),
+      serial: serial.toString('hex'),
+      notBefore: notBefore * 1000,
+      notAfter: notAfter * 1000,
+    };
   }
 
   /** In whole seconds. */
@@ -125,6 +152,12 @@ export class X509Signer {
   }
 
   #template(subject: SubjectName): LeafTemplate {
+    // The policy hands out the same object again and again: to compare contents costs twenty times as much.
+    if (this.#last?.subject !== subject) this.#last = { subject, template: this.#templateOf(subject) };
+    return this.#last.template;
+  }
+
+  #templateOf(subject: SubjectName): LeafTemplate {
     const key = JSON.stringify(subject);
     const known = this.#templates.get(key);
     if (known !== undefined) return known;

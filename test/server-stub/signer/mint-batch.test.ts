@@ -1,10 +1,20 @@
 import test from 'ava';
 import { SpiffeId } from '../../../src/domain/spiffe-id.js';
-import { packRequests, packResults, unpackRequest, unpackResults } from '../../../server-stub/src/signer/mint-batch.js';
+import { GrowingBuffer } from '../../../server-stub/src/signer/growing-buffer.js';
+import {
+  packRequests,
+  ResultWriter,
+  unpackRequest,
+  unpackResults,
+} from '../../../server-stub/src/signer/mint-batch.js';
 import { SIGNATURE_ALGORITHMS } from '../../../server-stub/src/signer/algorithms.js';
 import { TAG, tlv } from '../../../server-stub/src/signer/der.js';
 import { derFromRaw } from '../../../server-stub/src/signer/ecdsa-signature.js';
-import { signedCertificate } from '../../../server-stub/src/signer/signed-certificate.js';
+import {
+  signedCertificate,
+  signedCertificateLength,
+  writeSignedCertificate,
+} from '../../../server-stub/src/signer/signed-certificate.js';
 import { WorkloadKeys } from '../../../server-stub/src/signer/workload-key.js';
 
 const keys = new WorkloadKeys();
@@ -35,23 +45,49 @@ test('what is asked of a worker arrives as it was, each subject once', (t) => {
   );
 });
 
-test('results come back in their order, and no copy of a private key stays behind', (t) => {
-  const { privateKey } = keys.next();
-  const before = Buffer.from(privateKey);
-  const one = {
-    certificate: Buffer.from('cert'),
-    serial: 'ab'.repeat(16),
-    notBefore: 1000,
-    notAfter: 2000,
-    privateKey,
-  };
-  const two = { ...one, certificate: Buffer.from('another'), privateKey: new Uint8Array() };
-  const results = packResults([one, undefined, two]);
-  t.true(privateKey.every((octet) => octet === 0));
-  const [first, second, third] = unpackResults(results, 3);
-  t.deepEqual({ ...first, privateKey: Buffer.from(first?.privateKey ?? []) }, { ...one, privateKey: before });
-  t.is(second, undefined);
-  t.deepEqual([third?.certificate.toString(), third?.privateKey.length], ['another', 0]);
+test('results come back in their order, without those that failed', (t) => {
+  const writer = new ResultWriter();
+  const leaf = { serial: Buffer.alloc(16, 0xab), notBefore: 1, notAfter: 2 };
+  const write = (out: GrowingBuffer, text: string): void => void out.bytes.write(text, out.take(text.length));
+  writer.add((out) => {
+    write(out, 'keycert');
+    return { keyLength: 3, leaf };
+  });
+  writer.leaveOut();
+  writer.add((out) => {
+    write(out, 'half a key');
+    throw new Error('no certificate');
+  });
+  writer.add((out) => {
+    write(out, 'another');
+    return { keyLength: 0, leaf };
+  });
+  const results = writer.takeAll();
+  t.false(Buffer.from(results).includes('half'));
+  const texts = unpackResults(results, 4).map(
+    (one) => one && { ...one, certificate: one.certificate.toString(), privateKey: String(one.privateKey) },
+  );
+  const facts = { serial: 'ab'.repeat(16), notBefore: 1000, notAfter: 2000 };
+  t.deepEqual(texts, [
+    { ...facts, certificate: 'cert', privateKey: 'key' },
+    undefined,
+    undefined,
+    { ...facts, certificate: 'another', privateKey: '' },
+  ]);
+});
+
+test('nothing of a batch stays behind where it was written, also when that had to grow', (t) => {
+  const buffer = new GrowingBuffer(8);
+  const first = buffer.bytes;
+  first.write('secret', buffer.take(6));
+  const at = buffer.take(100);
+  t.not(buffer.bytes, first);
+  t.true(first.every((octet) => octet === 0));
+  buffer.bytes.write('more', at);
+  const grown = buffer.bytes;
+  t.is(Buffer.from(buffer.takeAll()).toString('latin1'), `secretmore${'\0'.repeat(96)}`);
+  t.true(grown.every((octet) => octet === 0));
+  t.is(buffer.length, 0);
 });
 
 test('a certificate written in one piece is the one joined from encoded pieces, at each length of a DER length', (t) => {
@@ -64,11 +100,12 @@ test('a certificate written in one piece is the one joined from encoded pieces, 
       for (const signature of type === 'EC-P256' ? shapes : [Buffer.alloc(256, 9)]) {
         const encoded = algorithm.ecdsa ? derFromRaw(signature) : signature;
         const bits = tlv(TAG.bitString, Buffer.of(0), encoded);
-        t.deepEqual(
-          signedCertificate(tbs, algorithm, signature),
-          tlv(TAG.sequence, tbs, algorithm.identifier, bits),
-          `${length} octets, ${type}`,
-        );
+        const joined = tlv(TAG.sequence, tbs, algorithm.identifier, bits);
+        t.deepEqual(signedCertificate(tbs, algorithm, signature), joined, `${length} octets, ${type}`);
+        t.is(signedCertificateLength(tbs, algorithm, signature), joined.length);
+        const beside = Buffer.alloc(joined.length + 2);
+        writeSignedCertificate(tbs, algorithm, signature, beside, 1);
+        t.deepEqual(beside, Buffer.concat([Buffer.of(0), joined, Buffer.of(0)]));
       }
     }
   }

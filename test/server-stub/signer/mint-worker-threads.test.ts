@@ -12,7 +12,7 @@ import { LeafTemplate } from '../../../server-stub/src/signer/leaf-template.js';
 import { startThread, type StartThread, type Thread } from '../../../server-stub/src/signer/mint-thread.js';
 import type { Minted, MintRequest } from '../../../server-stub/src/signer/plain-mint.js';
 import { encodeTime } from '../../../server-stub/src/signer/validity.js';
-import { pkcs8, WorkloadKeys } from '../../../server-stub/src/signer/workload-key.js';
+import { WorkloadKeys, writePkcs8 } from '../../../server-stub/src/signer/workload-key.js';
 import { X509Signer } from '../../../server-stub/src/signer/x509-signer.js';
 import { callerOf } from '../../fakes/svid-caller.js';
 import { forever, sharedKey } from './signing-keys.js';
@@ -93,7 +93,8 @@ test('what worker threads mint is what this thread would have minted, octet by o
           } else {
             const der = Buffer.from(one.privateKey);
             const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
-            const again = pkcs8(der.subarray(36, 68), der.subarray(-65));
+            const again = Buffer.alloc(der.length);
+            writePkcs8(der.subarray(36, 68), der.subarray(-65), again, 0);
             if (!leaf.checkPrivateKey(key) || !again.equals(der)) return false;
           }
         }

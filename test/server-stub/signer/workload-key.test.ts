@@ -1,7 +1,12 @@
 import { createPrivateKey, createPublicKey, createECDH } from 'node:crypto';
 import test from 'ava';
 import { SerialNumbers } from '../../../server-stub/src/signer/serial-numbers.js';
-import { P256_SPKI_PREFIX, pkcs8, WorkloadKeys } from '../../../server-stub/src/signer/workload-key.js';
+import {
+  P256_SPKI_PREFIX,
+  PKCS8_LENGTH,
+  WorkloadKeys,
+  writePkcs8,
+} from '../../../server-stub/src/signer/workload-key.js';
 
 test('a key by template is the PKCS#8 that the crypto library exports', (t) => {
   const keys = new WorkloadKeys();
@@ -20,7 +25,8 @@ test('a scalar with leading zeros, which comes short, is padded', (t) => {
     ecdh.setPrivateKey(scalar);
     const short = ecdh.getPrivateKey();
     t.true(short.length < 32);
-    const encoded = pkcs8(short, ecdh.getPublicKey());
+    const encoded = Buffer.alloc(PKCS8_LENGTH);
+    writePkcs8(short, ecdh.getPublicKey(), encoded, 0);
     t.is(encoded.length, 138);
     const parsed = createPrivateKey({ key: encoded, format: 'der', type: 'pkcs8' });
     t.deepEqual(parsed.export({ format: 'der', type: 'pkcs8' }), encoded);
