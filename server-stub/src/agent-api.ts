@@ -1,15 +1,13 @@
-import type { ServerInterceptor } from '@grpc/grpc-js';
 import { isIP } from 'node:net';
 import { serverSpiffeId } from 'spirl-agent/domain/session-identity.js';
 import type { OnUnexpected } from 'spirl-agent/runtime/grpc-adapter.js';
 import type { Latest } from 'spirl-agent/runtime/latest.js';
+import type { RpcObserver } from 'spirl-agent/runtime/rpc-observer.js';
 import { runTasks } from 'spirl-agent/runtime/task-group.js';
-import { createAgentIssuance } from './api/agent-issuance.js';
 import { AgentListener } from './api/agent-listener.js';
-import { addAgentService } from './api/agent-service.js';
+import { createAgentMethods } from './api/agent-methods.js';
 import { AgentSessionApi } from './api/agent-session.js';
 import { createAuthenticate } from './api/authenticate.js';
-import { createBundleSync } from './api/bundle-sync.js';
 import type { ConnectedAgents } from './api/bundle-sync-agents.js';
 import type { TrustSnapshot } from './api/cluster-states.js';
 import { createClusterViews, type PolicyDefaults } from './cluster-views.js';
@@ -42,7 +40,7 @@ export interface AgentApiParts {
   readonly defaults: PolicyDefaults;
   readonly metrics: ServerMetrics;
   readonly audit: Audit;
-  readonly interceptors: readonly ServerInterceptor[];
+  readonly observer: RpcObserver;
   readonly onUnexpected: OnUnexpected;
 }
 
@@ -67,12 +65,6 @@ export async function openAgentApi(all: AgentApiParts): Promise<AgentApi> {
     issuer: sessionCa,
     ...{ clock, logger: log, trustDomain, deploymentId, hosts },
   });
-  const listener = new AgentListener({
-    ...{ host, port, trustDomain, clock, logger: log },
-    endpoint: endpoint.latest,
-    sessionCa: sessionCa.state,
-    interceptors: all.interceptors,
-  });
   const authenticate = createAuthenticate(directoryOf(clusters), clock);
   const sessions = new AgentSessionApi({
     attestation: new ClusterKeyAttestation(clusters, clock, serverSpiffeId(trustDomain, deploymentId)),
@@ -87,10 +79,10 @@ export async function openAgentApi(all: AgentApiParts): Promise<AgentApi> {
     sessionCa: sessionCa.state,
     logger: log.named('session'),
   });
-  sessions.addTo(listener.grpc.grpc, onUnexpected);
   const minting = openMinting(all);
-  const issuance = createAgentIssuance(minting.issuance, authenticate, onUnexpected, minting.queue);
-  const sync = createBundleSync(
+  const { issuance, queue } = minting;
+  const agentApi = createAgentMethods(
+    { issuance, queue, authenticate, onUnexpected },
     {
       ...{ authenticate, deploymentId, clock, logger: log },
       trust: all.trust,
@@ -98,15 +90,23 @@ export async function openAgentApi(all: AgentApiParts): Promise<AgentApi> {
       revocations: clusters.revocations,
       agents: all.agents,
     },
-    onUnexpected,
   );
-  addAgentService(listener.grpc.grpc, issuance, sync);
+  const listener = new AgentListener({
+    ...{ host, port, trustDomain, clock, logger: log, onUnexpected, observer: all.observer },
+    endpoint: endpoint.latest,
+    sessionCa: sessionCa.state,
+    methods: [...sessions.methods(), ...agentApi.methods],
+  });
   const at = await listener.listen();
   log.info('Serving agents', { host: at.host, port: at.port });
   return {
     port: at.port,
     issuance: () => minting.levels(),
-    run: (signal) => runTasks([(s) => endpoint.run(s), (s) => listener.run(s), (s) => minting.run(s)], signal),
+    run: (signal) =>
+      runTasks(
+        [endpoint, listener, agentApi, minting].map((part) => (s) => part.run(s)),
+        signal,
+      ),
   };
 }
 

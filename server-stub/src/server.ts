@@ -1,4 +1,3 @@
-import { observeRpcs } from 'spirl-agent/runtime/rpc-interceptor.js';
 import { runTasks } from 'spirl-agent/runtime/task-group.js';
 import { untilAvailable } from 'spirl-agent/runtime/until-available.js';
 import { WaitingTime } from 'spirl-agent/runtime/waiting-time.js';
@@ -69,12 +68,22 @@ async function serve(
   // Who is served.
   const policies = createClusterPolicies(clusters, managed.state, defaults);
   const rewrap = createRewrap(keysets, [sessionCa], custody, logger.named('keyWrapping'));
-  const interceptors = [observeRpcs(metrics, clock)];
-  const shared = { config, parts, identity, clusters, managed, keysets, agents, trust, interceptors, onUnexpected };
+  const shared = {
+    config,
+    parts,
+    identity,
+    clusters,
+    managed,
+    keysets,
+    agents,
+    trust,
+    observer: metrics,
+    onUnexpected,
+  };
   const agentApi = await openAgentApi({ ...shared, sessionCa, policies, defaults, metrics, audit });
   const adminApi = await openAdminApi({ ...shared, rewrap });
   metrics.watch({
-    connectedAgents: () => agents.list().size,
+    connectedAgents: () => agents.size,
     issuance: () => agentApi.issuance(),
     keysets: () => keysets.state.value.ring.keysets,
     keyManagers: () => keyManagers.levels(),

@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { AgentListener, type AgentListenerOptions } from '../../server-stub/src/api/agent-listener.js';
-import { createAgentIssuance, type Issuance } from '../../server-stub/src/api/agent-issuance.js';
+import type { Issuance } from '../../server-stub/src/api/agent-issuance.js';
 import { IssuanceQueue } from '../../server-stub/src/api/agent-issuance-queue.js';
-import { addAgentService } from '../../server-stub/src/api/agent-service.js';
+import { createAgentMethods } from '../../server-stub/src/api/agent-methods.js';
 import { AgentSessionApi } from '../../server-stub/src/api/agent-session.js';
 import { createAuthenticate } from '../../server-stub/src/api/authenticate.js';
 import { ConnectedAgents } from '../../server-stub/src/api/bundle-sync-agents.js';
-import { createBundleSync } from '../../server-stub/src/api/bundle-sync.js';
 import type { ClusterView, TrustSnapshot } from '../../server-stub/src/api/cluster-states.js';
 import { ClusterRegistry } from '../../server-stub/src/clusters/cluster-registry.js';
 import { ClusterKeyAttestation } from '../../server-stub/src/node-attestation/cluster-key-attestation.js';
@@ -66,18 +65,7 @@ export async function startAgentsEndpoint(storage: EndpointStorage, port = 0) {
   const unexpected: unknown[] = [];
   const onUnexpected = (error: unknown): void => void unexpected.push(error);
 
-  const listener = new AgentListener({
-    host: '127.0.0.1',
-    port,
-    endpoint: endpoint.latest,
-    sessionCa: sessionCa.state,
-    trustDomain: TRUST_DOMAIN,
-    clock,
-    logger,
-    shutdownGraceMs: 50,
-    ...(storage.limits !== undefined && { limits: storage.limits }),
-  });
-  new AgentSessionApi({
+  const sessions = new AgentSessionApi({
     attestation: new ClusterKeyAttestation(clusters, clock, endpointName),
     certificates: createAgentCertificates(sessionCa, TRUST_DOMAIN, sessionMs),
     agents: {
@@ -89,10 +77,12 @@ export async function startAgentsEndpoint(storage: EndpointStorage, port = 0) {
     authenticate,
     sessionCa: sessionCa.state,
     ...common,
-  }).addTo(listener.grpc.grpc, onUnexpected);
+  });
   const views = new Map<string, ClusterView>();
   const view: ClusterView = { policy: { version: 1, reads: ['linux.user.name'] }, sections: {} };
-  const sync = createBundleSync(
+  const queue = new IssuanceQueue({ clock, metrics: { issuanceRefused: () => {} } });
+  const agentApi = createAgentMethods(
+    { issuance: fakeIssuance(issued), authenticate, onUnexpected, queue },
     {
       trust,
       clusters: { view: (id) => views.get(id) ?? view, subscribe: () => {} },
@@ -101,17 +91,22 @@ export async function startAgentsEndpoint(storage: EndpointStorage, port = 0) {
       agents: connected,
       ...common,
     },
-    onUnexpected,
   );
-  const issuance = createAgentIssuance(
-    fakeIssuance(issued),
-    authenticate,
+  const listener = new AgentListener({
+    host: '127.0.0.1',
+    port,
+    endpoint: endpoint.latest,
+    sessionCa: sessionCa.state,
+    trustDomain: TRUST_DOMAIN,
+    clock,
+    logger,
+    methods: [...sessions.methods(), ...agentApi.methods],
     onUnexpected,
-    new IssuanceQueue({ clock, metrics: { issuanceRefused: () => {} } }),
-  );
-  addAgentService(listener.grpc.grpc, issuance, sync);
+    shutdownGraceMs: 50,
+    ...(storage.limits !== undefined && { limits: storage.limits }),
+  });
   const address = await listener.listen();
-  const running = listener.run(stop.signal);
+  const running = Promise.all([listener.run(stop.signal), agentApi.run(stop.signal)]);
   return {
     port: address.port,
     listener,

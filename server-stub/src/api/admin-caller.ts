@@ -1,7 +1,7 @@
-import type { sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
+import type { ServiceDefinition } from '@grpc/grpc-js';
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
-import { unary, type OnUnexpected } from 'spirl-agent/runtime/grpc-adapter.js';
 import type { Operator } from '../domain/operator.js';
+import { codecOf, unaryMethod, type ServedMethod } from './rpc-methods.js';
 
 /** The process at the other end of the admin socket, as the kernel named it when it connected. */
 export class AdminCaller {
@@ -22,15 +22,16 @@ export type AdminMethod<Request, Response> = (
   caller: { readonly operator: Operator; readonly signal: AbortSignal },
 ) => Promise<Response> | Response;
 
-/** Runs a method as a gRPC handler for allowed callers; all others get NOT_AUTHORIZED, whatever they ask. */
-export function adminMethod<Request, Response>(
-  method: AdminMethod<Request, Response>,
-  onUnexpected: OnUnexpected,
-): (call: ServerUnaryCall<Request, Response>, done: sendUnaryData<Response>) => void {
-  const handler = unary<Request, Response>(async (request, { peer, signal }) => {
-    return method(request, { operator: operatorOf(peer), signal });
-  }, onUnexpected);
-  return (call, done) => void handler(call, done);
+/** Methods of one service, by name, for allowed callers; all others get NOT_AUTHORIZED, whatever they ask. */
+export function adminMethods(
+  definition: ServiceDefinition,
+  methods: Readonly<Record<string, AdminMethod<never, object>>>,
+): readonly ServedMethod[] {
+  return Object.entries(methods).map(([name, method]) =>
+    unaryMethod(codecOf<never, object>(definition, name), async (request, { peer, signal }) => {
+      return method(request, { operator: operatorOf(peer), signal });
+    }),
+  );
 }
 
 function operatorOf(peer: unknown): Operator {

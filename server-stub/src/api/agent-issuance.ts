@@ -1,7 +1,9 @@
+import type { ServiceDefinition } from '@grpc/grpc-js';
 import type { Attributes } from 'spirl-agent/domain/attributes.js';
 import type { SpiffeId } from 'spirl-agent/domain/spiffe-id.js';
 import type { JwtSvid, X509Svid } from 'spirl-agent/domain/svid.js';
-import { type CallContext, type OnUnexpected, unary } from 'spirl-agent/runtime/grpc-adapter.js';
+import type { OnUnexpected } from 'spirl-agent/runtime/grpc-adapter.js';
+import type { RpcCall } from 'spirl-agent/runtime/rpc-method.js';
 import type { AgentSession } from '../domain/agent-session.js';
 import type { SvidCaller } from '../domain/svid-caller.js';
 import { checkAttributes, checkAudience, checkCsr, checkItemCount } from './agent-issuance-checks.js';
@@ -17,6 +19,7 @@ import {
   type WireX509Item,
   x509Result,
 } from './messages.js';
+import { codecOf, type MessageCodec, type ServedMethod, unaryMethod } from './rpc-methods.js';
 
 /** The use cases that issue. Attributes are the agent's; those of the session are laid over them there. */
 export interface Issuance {
@@ -41,31 +44,39 @@ interface Batch<Item> {
   readonly items: readonly Item[];
 }
 
+export interface IssuanceMethodsParts {
+  readonly issuance: Issuance;
+  readonly authenticate: Authenticate;
+  readonly queue: IssuanceQueue;
+  readonly onUnexpected: OnUnexpected;
+}
+
 /** The unary methods of `com.spirl.agent.v1.agent.API`: batches, in which each item has its own status. */
-export function createAgentIssuance(
-  issuance: Issuance,
-  authenticate: Authenticate,
-  onUnexpected: OnUnexpected,
-  queue: IssuanceQueue,
-) {
+export function issuanceMethods(
+  definition: ServiceDefinition,
+  { issuance, authenticate, queue, onUnexpected }: IssuanceMethodsParts,
+): readonly ServedMethod[] {
   /** Runs `one` for each item and answers in their order. */
-  const batch = <Item>(one: (session: AgentSession, item: Item, caller: CallContext) => Promise<object>) => {
-    return unary(async (request: Batch<Item>, context: CallContext): Promise<object> => {
-      const session = await authenticate(context.peer);
-      checkItemCount(request.items.length);
-      const outcomes = request.items.map(async (item) => {
+  const batch = <Item>(
+    codec: MessageCodec<Batch<Item>, object>,
+    one: (session: AgentSession, item: Item, caller: RpcCall) => Promise<object>,
+  ): ServedMethod => {
+    return unaryMethod(codec, async ({ items }, call) => {
+      const session = await authenticate(call.peer);
+      checkItemCount(items.length);
+      const outcomes = items.map(async (item) => {
         try {
-          return await one(session, item, context);
+          return await one(session, item, call);
         } catch (error) {
           return failedItem(error, onUnexpected);
         }
       });
       return { results: await Promise.all(outcomes) };
-    }, onUnexpected);
+    });
   };
 
-  return {
-    MintX509SVIDs: batch<WireX509Item>(async (session, wire, caller) => {
+  return [
+    batch(codecOf<Batch<WireX509Item>, object>(definition, 'MintX509SVIDs'), async (session, wire, caller) => {
       const attributes = checkAttributes(attributesOf(wire.attributes));
       const csr = checkCsr(wire.csr);
       const item = { attributes, renewal: wire.renewal, ...(csr.length > 0 && { csr }) };
@@ -73,17 +84,17 @@ export function createAgentIssuance(
       return x509Result(await queue.issue(session.agentId, wire.renewal ? 'renewal' : 'first', issue, caller));
     }),
 
-    MintJWTSVIDs: batch<WireJwtItem>(async (session, wire, caller) => {
+    batch(codecOf<Batch<WireJwtItem>, object>(definition, 'MintJWTSVIDs'), async (session, wire, caller) => {
       const attributes = checkAttributes(attributesOf(wire.attributes));
       const audience = checkAudience(wire.audience);
       const issue = (): Promise<JwtSvid> => issuance.issueJwtSvid(session, { attributes, audience }, caller);
       return jwtResult(await queue.issue(session.agentId, 'first', issue, caller));
     }),
 
-    ResolveIdentities: batch<WireResolveItem>(async (session, wire) => {
+    batch(codecOf<Batch<WireResolveItem>, object>(definition, 'ResolveIdentities'), async (session, wire) => {
       const attributes = checkAttributes(attributesOf(wire.attributes));
       const { spiffeId, outcome } = await issuance.resolveIdentity(session, attributes);
       return { status: OK, spiffeId: spiffeId.toString(), outcome };
     }),
-  };
+  ];
 }

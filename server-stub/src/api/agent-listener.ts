@@ -2,23 +2,31 @@ import { once } from 'node:events';
 import { constants } from 'node:crypto';
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
-import type { ServerInterceptor } from '@grpc/grpc-js';
 import { certificatePem } from 'spirl-agent/runtime/certificate-facts.js';
 import type { Clock } from 'spirl-agent/runtime/clock.js';
+import { DeadlineQueue } from 'spirl-agent/runtime/deadline-queue.js';
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
-import { InjectedServer } from 'spirl-agent/runtime/injected-server.js';
+import type { OnUnexpected } from 'spirl-agent/runtime/grpc-adapter.js';
+import { Http2GrpcServer } from 'spirl-agent/runtime/http2-grpc-server.js';
 import type { Logger } from 'spirl-agent/runtime/logger.js';
+import { UNOBSERVED, type RpcObserver } from 'spirl-agent/runtime/rpc-observer.js';
 import { aborted } from 'spirl-agent/runtime/task-group.js';
 import { AgentConnection, readSessionCertificate } from './authenticate.js';
+import { ConnectionAges } from './connection-ages.js';
+import type { ServedMethod } from './rpc-methods.js';
 
 const MINUTE_MS = 60_000;
 
-/** gRPC settings of the agents' endpoint. grpc-js spreads the connection age by 10 % by itself. */
-const CHANNEL_OPTIONS = {
-  'grpc.keepalive_time_ms': 20_000,
-  'grpc.keepalive_timeout_ms': 20_000,
-  'grpc.max_concurrent_streams': 100,
-  'grpc.max_receive_message_length': 8 * 1024 * 1024,
+const CALL_LIMITS = {
+  /** A batch of the most items with the most attributes. */
+  maxRequestBytes: 8 * 1024 * 1024,
+  streamsPerConnection: 100,
+  /** A batch of a hundred certificate requests comes without asking. */
+  windows: { connection: 1024 * 1024, stream: 256 * 1024 },
+  openingMs: 10_000,
+  requestMs: 30_000,
+  keepaliveMs: 20_000,
+  keepaliveTimeoutMs: 20_000,
 } as const;
 
 export interface AgentListenerLimits {
@@ -67,8 +75,11 @@ export interface AgentListenerOptions {
   readonly trustDomain: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** By path. */
+  readonly methods: Iterable<ServedMethod>;
+  readonly onUnexpected: OnUnexpected;
   readonly limits?: AgentListenerLimits;
-  readonly interceptors?: readonly ServerInterceptor[];
+  readonly observer?: RpcObserver;
   /** How long calls under way may go on at the end. */
   readonly shutdownGraceMs?: number;
 }
@@ -78,10 +89,12 @@ export interface AgentListenerOptions {
  * connection's certificate. Connections without one, or with a wrong one, are let in: their calls are answered with the reason.
  */
 export class AgentListener {
-  readonly grpc: InjectedServer;
   readonly #options: AgentListenerOptions;
   readonly #limits: AgentListenerLimits;
+  readonly #grpc: Http2GrpcServer;
   readonly #tls: Server;
+  readonly #ages: ConnectionAges;
+  readonly #logins: DeadlineQueue;
   /** Addresses of the connections whose handshake is under way. */
   readonly #handshakes = new Set<string>();
   /** Open connections without a session certificate. */
@@ -90,12 +103,18 @@ export class AgentListener {
   constructor(options: AgentListenerOptions) {
     this.#options = options;
     this.#limits = options.limits ?? AGENT_LISTENER_LIMITS;
-    const channelOptions = {
-      ...CHANNEL_OPTIONS,
-      'grpc.max_connection_age_ms': this.#limits.ageMs,
-      'grpc.max_connection_age_grace_ms': this.#limits.ageGraceMs,
-    };
-    this.grpc = new InjectedServer({ channelOptions, interceptors: options.interceptors ?? [] });
+    const { methods, onUnexpected, observer = UNOBSERVED, clock } = options;
+    const { ageMs, anonymousMs } = this.#limits;
+    this.#grpc = new Http2GrpcServer({
+      methods: new Map(methods),
+      // Each method judges the session, where the refusal can depend on it.
+      admit: () => nothing,
+      ...{ observer, onUnexpected, clock },
+      // One that is not used goes when it is too old, like any other.
+      limits: { ...CALL_LIMITS, idleMs: 2 * ageMs },
+    });
+    this.#ages = new ConnectionAges(this.#limits, clock);
+    this.#logins = new DeadlineQueue(anonymousMs, clock);
     this.#tls = createServer({
       ...this.#secureContext(),
       ALPNProtocols: ['h2'],
@@ -111,6 +130,11 @@ export class AgentListener {
       socket.destroy();
     });
     this.#tls.on('secureConnection', (socket) => this.#accept(socket));
+  }
+
+  /** Open connections whose handshake is done. */
+  get connections(): number {
+    return this.#grpc.connections;
   }
 
   /** Begins to accept. Throws UNAVAILABLE when the port cannot be had. */
@@ -133,7 +157,9 @@ export class AgentListener {
     this.#options.sessionCa.subscribe(apply, signal);
     await aborted(signal);
     this.#tls.close();
-    await this.grpc.shutdown(this.#options.shutdownGraceMs ?? 2_000);
+    await this.#grpc.shutdown(this.#options.shutdownGraceMs ?? 2_000);
+    this.#ages.close();
+    this.#logins.close();
   }
 
   #secureContext(): SecureContextOptions {
@@ -161,7 +187,7 @@ export class AgentListener {
   #accept(socket: TLSSocket): void {
     const address = addressOf(socket);
     this.#handshakes.delete(address);
-    socket.on('error', () => {});
+    socket.on('error', nothing);
     const { clock, sessionCa, trustDomain, logger } = this.#options;
     if (socket.alpnProtocol !== 'h2') {
       socket.destroy();
@@ -177,22 +203,21 @@ export class AgentListener {
       }
       this.#limitTime(socket);
     }
-    this.grpc.inject(socket, new AgentConnection(address, certificate));
+    const connection = this.#grpc.serve(socket, new AgentConnection(address, certificate));
+    if (connection !== undefined) this.#ages.follow(socket, connection);
   }
 
   #limitTime(socket: TLSSocket): void {
-    const closed = new AbortController();
+    const inTime = this.#logins.start(() => socket.destroy());
     this.#anonymous++;
     socket.once('close', () => {
       this.#anonymous--;
-      closed.abort();
+      inTime();
     });
-    this.#options.clock.sleep(this.#limits.anonymousMs, closed.signal).then(
-      () => socket.destroy(),
-      () => {},
-    );
   }
 }
+
+const nothing = (): void => {};
 
 function addressOf(socket: Socket): string {
   return `${socket.remoteAddress ?? 'unknown'}:${socket.remotePort ?? 0}`;

@@ -1,12 +1,19 @@
-import type { Server } from '@grpc/grpc-js';
 import type { Clock } from 'spirl-agent/runtime/clock.js';
-import { withDeadline } from 'spirl-agent/runtime/deadline.js';
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
-import { bidiStream, type CallContext, type OnUnexpected, type Send, unary } from 'spirl-agent/runtime/grpc-adapter.js';
 import { loadService } from 'spirl-agent/runtime/load-proto.js';
 import type { Logger } from 'spirl-agent/runtime/logger.js';
-import { orAbort } from 'spirl-agent/runtime/task-group.js';
+import type { RpcCall, RpcConversation } from 'spirl-agent/runtime/rpc-method.js';
+import { timeLimit } from 'spirl-agent/runtime/time-limit.js';
 import type { Authenticate } from './authenticate.js';
+import {
+  LoginConversation,
+  type Login,
+  type LoginConversationParts,
+  type LoginHello,
+  type LoginProof,
+  type LoginRequest,
+} from './login-conversation.js';
+import { codecOf, unaryMethod, type ServedMethod } from './rpc-methods.js';
 
 const LOGIN_MS = 30_000;
 const MAX_LOGINS = 256;
@@ -53,9 +60,9 @@ export interface AgentSessionOptions {
   readonly logger: Logger;
 }
 
-interface LoginRequest {
-  readonly hello?: { clusterId: string; agentVersion: string; csr: Buffer; nodeName: string };
-  readonly proof?: { clusterVersionId: string; signature: Buffer };
+interface RenewRequest {
+  readonly csr: Buffer;
+  readonly agentVersion: string;
 }
 
 interface Grantee {
@@ -77,55 +84,62 @@ export class AgentSessionApi {
     this.#options = options;
   }
 
-  addTo(grpc: Server, onUnexpected: OnUnexpected): void {
+  /** `com.spirl.agent.v1.session.API`, by path. */
+  methods(): readonly ServedMethod[] {
     const { definition } = loadService('spirl/agent/v1/session.proto', 'com.spirl.agent.v1.session.API');
-    const handlers = {
-      Login: bidiStream<LoginRequest, object>((requests, send, context) => {
-        return this.#boundedLogin(requests, send, context);
-      }, onUnexpected),
-      Renew: unary((request: { csr: Buffer; agentVersion: string }, context) => {
-        return this.#renew(request, context);
-      }, onUnexpected),
-    };
-    grpc.addService(definition, handlers);
+    const { path, decode, encode } = codecOf<LoginRequest, object>(definition, 'Login');
+    const login = { decode, encode, begin: () => this.#begin() };
+    return [
+      [path, { type: 'bidi_stream', open: (call) => this.#open(login, call) }],
+      unaryMethod(codecOf<RenewRequest, object>(definition, 'Renew'), (request, { peer }) =>
+        this.#renew(request, peer),
+      ),
+    ];
   }
 
-  async #boundedLogin(requests: AsyncIterable<LoginRequest>, send: Send<object>, context: CallContext): Promise<void> {
+  #open(login: Omit<LoginConversationParts, 'over'>, call: RpcCall): RpcConversation {
     if (this.#logins >= MAX_LOGINS) throw new SpirlError('LIMIT_REACHED', 'too many logins are under way: try again');
     this.#logins++;
-    try {
-      const late = `the login took longer than ${LOGIN_MS / 1000} s`;
-      const login = (signal: AbortSignal): Promise<void> => this.#login(requests, send, signal);
-      await withDeadline(login, LOGIN_MS, late, this.#options.clock, context.signal);
-    } finally {
+    const late = new SpirlError('DEADLINE_EXCEEDED', `the login took longer than ${LOGIN_MS / 1000} s`);
+    const inTime = timeLimit(LOGIN_MS, this.#options.clock, () => call.fail(late));
+    const over = (): void => {
       this.#logins--;
-    }
+      inTime();
+    };
+    return new LoginConversation({ ...login, over }, call);
   }
 
-  async #login(requests: AsyncIterable<LoginRequest>, send: Send<object>, signal: AbortSignal): Promise<void> {
-    const { attestation, agents, logger } = this.#options;
-    const steps = requests[Symbol.asyncIterator]();
-    const hello = (await nextStep(steps, signal)).hello;
-    if (!hello) throw new SpirlError('INVALID_REQUEST', 'a login begins with hello');
-    const challenge = attestation.challenge();
-    send({ challenge: { nonce: challenge.nonce, endpointName: challenge.endpointName } });
-    const proof = (await nextStep(steps, signal)).proof;
-    if (!proof) throw new SpirlError('INVALID_REQUEST', 'a challenge is answered with proof');
+  #begin(): Login {
+    const challenge = this.#options.attestation.challenge();
+    const { nonce, endpointName } = challenge;
+    return {
+      challenge: { nonce, endpointName },
+      grant: (hello, proof, caller) => this.#login(challenge, hello, proof, caller),
+    };
+  }
 
+  async #login(
+    challenge: ReturnType<Attestation['challenge']>,
+    hello: LoginHello,
+    { clusterVersionId, signature }: LoginProof,
+    caller: { readonly isGone: boolean },
+  ): Promise<Grant> {
+    const { agents, logger } = this.#options;
     const { clusterId, csr } = hello;
-    const { clusterVersionId, signature } = proof;
     challenge.prove({ clusterId, clusterVersionId, csr, signature });
     const id = agents.newAgentId();
     const grant = await this.#grant({ agentId: id, clusterId, csr });
+    // Nobody would know the key of such an agent.
+    if (caller.isGone) throw new SpirlError('UNAVAILABLE', 'the agent has gone');
     const [version, nodeName] = [plainText(hello.agentVersion), plainText(hello.nodeName)];
     await agents.recordLogin({ id, clusterId, clusterVersionId, version, nodeName }, grant.notAfterMs);
     logger.info('agent logged in', { agentId: id, clusterId, clusterVersionId, nodeName, version });
-    send({ grant });
+    return grant;
   }
 
-  async #renew(request: { csr: Buffer; agentVersion: string }, context: CallContext): Promise<object> {
+  async #renew(request: RenewRequest, peer: object): Promise<object> {
     const { authenticate, agents, logger } = this.#options;
-    const { agentId, clusterId } = await authenticate(context.peer);
+    const { agentId, clusterId } = await authenticate(peer);
     const grant = await this.#grant({ agentId, clusterId, csr: request.csr });
     await agents.recordRenewal(agentId, plainText(request.agentVersion), grant.notAfterMs);
     logger.debug('agent session renewed', { agentId, clusterId });
@@ -148,12 +162,6 @@ export class AgentSessionApi {
     };
     return grant;
   }
-}
-
-async function nextStep(steps: AsyncIterator<LoginRequest>, signal: AbortSignal): Promise<LoginRequest> {
-  const next = await orAbort(steps.next(), signal);
-  if (next.done === true) throw new SpirlError('INVALID_REQUEST', 'the login was not finished');
-  return next.value;
 }
 
 /** What people read in lists: printable ASCII, and not too much of it. */

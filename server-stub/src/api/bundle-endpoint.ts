@@ -1,25 +1,23 @@
-import type { Server } from '@grpc/grpc-js';
 import type { TrustBundle } from 'spirl-agent/domain/trust-bundle.js';
-import type { OnUnexpected } from 'spirl-agent/runtime/grpc-adapter.js';
 import { loadService } from 'spirl-agent/runtime/load-proto.js';
-import { adminMethod } from './admin-caller.js';
+import { adminMethods } from './admin-caller.js';
 import { trustBundleMessage } from './admin-messages.js';
+import type { ServedMethod } from './rpc-methods.js';
 
 export interface BundleEndpointOptions {
   /** The trust domain's bundle as agents get it. */
   readonly bundle: () => TrustBundle;
   /** Throws NOT_FOUND for a cluster that is not registered. */
   readonly clusters: { require(clusterId: string): unknown };
-  readonly onUnexpected: OnUnexpected;
 }
 
-/** Adds `com.spirl.api.v1.bundle.API`. */
-export function addBundleEndpoint(grpc: Server, options: BundleEndpointOptions): void {
+/** `com.spirl.api.v1.bundle.API` */
+export function bundleEndpoint(options: BundleEndpointOptions): readonly ServedMethod[] {
   const { definition } = loadService('spirl/admin/v1/bundle.proto', 'com.spirl.api.v1.bundle.API');
-  grpc.addService(definition, {
-    GetTrustBundle: adminMethod<{ clusterId: string }, object>(({ clusterId }) => {
+  return adminMethods(definition, {
+    GetTrustBundle: ({ clusterId }: { clusterId: string }) => {
       options.clusters.require(clusterId);
       return trustBundleMessage(options.bundle());
-    }, options.onUnexpected),
+    },
   });
 }

@@ -20,14 +20,15 @@ export interface ConnectedAgent {
 /** One open bundle stream. */
 export class AgentStream {
   readonly session: AgentSession;
-  /** Aborts when the same agent has opened a newer stream. */
-  readonly superseded = new AbortController();
+  /** Called when the same agent has opened a newer stream. */
+  readonly superseded: () => void;
   #unacknowledged: { readonly version: number; readonly revision: number }[] = [];
   #acknowledgedRevision = 0;
   #svidsPerKeyset: Readonly<Record<string, number>> = {};
 
-  constructor(session: AgentSession) {
+  constructor(session: AgentSession, superseded: () => void) {
     this.session = session;
+    this.superseded = superseded;
   }
 
   get acknowledgedRevision(): number {
@@ -51,9 +52,11 @@ export class AgentStream {
 
   acknowledge(version: number, svidsPerKeyset: Readonly<Record<string, number>>): void {
     this.#svidsPerKeyset = svidsPerKeyset;
-    const covered = this.#unacknowledged.filter((sent) => sent.version <= version);
-    this.#unacknowledged = this.#unacknowledged.slice(covered.length);
-    this.#acknowledgedRevision = covered.at(-1)?.revision ?? this.#acknowledgedRevision;
+    for (let sent = this.#unacknowledged[0]; sent !== undefined; sent = this.#unacknowledged[0]) {
+      if (sent.version > version) break;
+      this.#acknowledgedRevision = sent.revision;
+      this.#unacknowledged.shift();
+    }
   }
 }
 
@@ -78,6 +81,11 @@ export class ConnectedAgents {
     return new Map([...this.#streams].map(([id, stream]) => [id, stream.connected]));
   }
 
+  /** How many agents have an open stream. */
+  get size(): number {
+    return this.#streams.size;
+  }
+
   /** X.509-SVIDs that connected agents hold, per keyset id. */
   svidsPerKeyset(): Readonly<Record<string, number>> {
     const totals: Record<string, number> = {};
@@ -89,12 +97,12 @@ export class ConnectedAgents {
     return totals;
   }
 
-  /** An agent has one stream: a newer one ends the older. */
-  open(session: AgentSession): AgentStream {
-    const stream = new AgentStream(session);
+  /** An agent has one stream: a newer one ends the older, which is told by `superseded`. */
+  open(session: AgentSession, superseded: () => void): AgentStream {
+    const stream = new AgentStream(session, superseded);
     const older = this.#streams.get(session.agentId);
     this.#streams.set(session.agentId, stream);
-    older?.superseded.abort();
+    older?.superseded();
     return stream;
   }
 

@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
-import type { Server } from '@grpc/grpc-js';
-import type { OnUnexpected } from 'spirl-agent/runtime/grpc-adapter.js';
 import { loadService } from 'spirl-agent/runtime/load-proto.js';
 import type { Logger } from 'spirl-agent/runtime/logger.js';
 import type { Operator } from '../domain/operator.js';
-import { adminMethod, type AdminMethod } from './admin-caller.js';
+import { adminMethods } from './admin-caller.js';
 import type { SvidsPerKeyset } from './admin-messages.js';
 import { requireTrustDomain } from './keyset-admin.js';
+import type { ServedMethod } from './rpc-methods.js';
 
 /** A registered cluster. Times are milliseconds since the epoch. */
 export interface ClusterFacts {
@@ -58,53 +57,63 @@ export interface ClusterAdminOptions {
   readonly streams: AgentStreams;
   readonly trustDomain: string;
   readonly logger: Logger;
-  readonly onUnexpected: OnUnexpected;
 }
 
-/** Adds `com.spirl.api.v1.cluster.API`. */
-export function addClusterAdmin(grpc: Server, options: ClusterAdminOptions): void {
-  const { clusters, logger, onUnexpected } = options;
-  const method = <Request>(run: AdminMethod<Request, object>) => adminMethod(run, onUnexpected);
+/** `com.spirl.api.v1.cluster.API` */
+export function clusterAdmin(options: ClusterAdminOptions): readonly ServedMethod[] {
+  const { clusters, logger } = options;
   const note = (what: string, { name }: Operator, fields: object): void => {
     logger.info(what, { operator: name, ...fields });
   };
   const { definition } = loadService('spirl/admin/v1/cluster.proto', 'com.spirl.api.v1.cluster.API');
-  grpc.addService(definition, {
-    RegisterCluster: method<{ name: string; trustDomain: string; platform: string; publicKey: Buffer }>(
-      async ({ name, trustDomain, platform, publicKey }, { operator }) => {
-        requireTrustDomain(options.trustDomain, trustDomain);
-        const registered = await clusters.register({ name, platform, publicKey });
-        note('Cluster registered', operator, { name, ...registered });
-        return registered;
-      },
-    ),
-    ListClusters: method<{ trustDomain: string }>(({ trustDomain }) => {
+  return adminMethods(definition, {
+    RegisterCluster: async (
+      { name, trustDomain, platform, publicKey }: WireRegistration,
+      { operator }: { operator: Operator },
+    ) => {
+      requireTrustDomain(options.trustDomain, trustDomain);
+      const registered = await clusters.register({ name, platform, publicKey });
+      note('Cluster registered', operator, { name, ...registered });
+      return registered;
+    },
+    ListClusters: ({ trustDomain }: { trustDomain: string }) => {
       requireTrustDomain(options.trustDomain, trustDomain || options.trustDomain);
       const agents = clusters.listAgents();
       return { clusters: clusters.list().map((cluster) => clusterMessage(cluster, agents)) };
-    }),
-    AddClusterKey: method<{ clusterId: string; publicKey: Buffer }>(async ({ clusterId, publicKey }, { operator }) => {
+    },
+    AddClusterKey: async (
+      { clusterId, publicKey }: { clusterId: string; publicKey: Buffer },
+      { operator }: { operator: Operator },
+    ) => {
       const { clusterVersionId } = await clusters.addKey(clusterId, publicKey);
       note('Cluster key added', operator, { clusterId, clusterVersionId });
       return { clusterVersionId };
-    }),
-    ListClusterKeys: method<{ clusterId: string }>(({ clusterId }) => ({
+    },
+    ListClusterKeys: ({ clusterId }: { clusterId: string }) => ({
       keys: clusters.require(clusterId).keys.map(keyMessage),
-    })),
-    DeleteClusterKey: method<{ clusterId: string; clusterVersionId: string }>(
-      async ({ clusterId, clusterVersionId }, { operator }) => {
-        await clusters.deleteKey(clusterId, clusterVersionId);
-        note('Cluster key deleted', operator, { clusterId, clusterVersionId });
-        return {};
-      },
-    ),
-    ListAgents: method<{ clusterId: string }>(({ clusterId }) => ({ agents: agentMessages(options, clusterId) })),
-    EvictAgent: method<{ agentId: string }>(async ({ agentId }, { operator }) => {
+    }),
+    DeleteClusterKey: async (
+      { clusterId, clusterVersionId }: { clusterId: string; clusterVersionId: string },
+      { operator }: { operator: Operator },
+    ) => {
+      await clusters.deleteKey(clusterId, clusterVersionId);
+      note('Cluster key deleted', operator, { clusterId, clusterVersionId });
+      return {};
+    },
+    ListAgents: ({ clusterId }: { clusterId: string }) => ({ agents: agentMessages(options, clusterId) }),
+    EvictAgent: async ({ agentId }: { agentId: string }, { operator }: { operator: Operator }) => {
       await clusters.evict(agentId);
       note('Agent evicted', operator, { agentId });
       return {};
-    }),
+    },
   });
+}
+
+interface WireRegistration {
+  readonly name: string;
+  readonly trustDomain: string;
+  readonly platform: string;
+  readonly publicKey: Buffer;
 }
 
 function clusterMessage(cluster: ClusterFacts, agents: readonly AgentFacts[]): object {

@@ -44,6 +44,12 @@ export interface ClusterState {
 /** Streams that are told of a change per turn of the event loop, some 50 ms: the last of thousands waits for few acknowledgements of the first. */
 const TOLD_PER_TURN = 2_500;
 
+/** An agent's stream. */
+export interface Follower {
+  /** The state may be another one. */
+  changed(): void;
+}
+
 /** What each cluster's agents are told, made once per change however many of them there are. */
 export class ClusterStates {
   readonly #options: ClusterStatesOptions;
@@ -53,51 +59,51 @@ export class ClusterStates {
     this.#options = options;
   }
 
-  /** Calls `changed` whenever the cluster's state may be another one, until `signal` aborts. Returns how to read the present one. */
-  follow(clusterId: string, changed: () => void, signal: AbortSignal): () => ClusterState {
+  /** Tells `follower` of the cluster's changes until it leaves the feed that is returned. */
+  follow(clusterId: string, follower: Follower): ClusterFeed {
     let feed = this.#feeds.get(clusterId);
-    if (feed === undefined) this.#feeds.set(clusterId, (feed = new ClusterFeed(this.#options, clusterId)));
-    const followed = feed;
-    followed.add(changed);
-    const leave = (): void => {
-      if (followed.remove(changed) === 0) this.#feeds.delete(clusterId);
-    };
-    if (signal.aborted) leave();
-    else signal.addEventListener('abort', leave, { once: true });
-    return () => followed.state();
+    if (feed === undefined) {
+      feed = new ClusterFeed(this.#options, clusterId, () => this.#feeds.delete(clusterId));
+      this.#feeds.set(clusterId, feed);
+    }
+    feed.add(follower);
+    return feed;
   }
 }
 
-class ClusterFeed {
+/** What the agents of one cluster are told, and the streams that are told it. */
+export class ClusterFeed {
   readonly #options: ClusterStatesOptions;
   readonly #clusterId: string;
-  readonly #followers = new Set<() => void>();
+  readonly #deserted: () => void;
+  readonly #followers = new Set<Follower>();
   /** Those who have not been told of the last change yet. */
-  #untold = new Set<() => void>();
+  #untold = new Set<Follower>();
   readonly #ended = new AbortController();
   #telling = false;
   #stale = true;
   #content = '';
   #state: ClusterState | undefined;
 
-  constructor(options: ClusterStatesOptions, clusterId: string) {
+  /** `deserted` is told when the last follower has left; the feed follows nothing any more then. */
+  constructor(options: ClusterStatesOptions, clusterId: string, deserted: () => void) {
     this.#options = options;
     this.#clusterId = clusterId;
+    this.#deserted = deserted;
     const changed = (): void => this.#changed();
     options.trust.subscribe(changed, this.#ended.signal);
     options.clusters.subscribe(clusterId, changed, this.#ended.signal);
   }
 
-  add(follower: () => void): void {
+  add(follower: Follower): void {
     this.#followers.add(follower);
   }
 
-  /** How many are left; after the last one it follows nothing any more. */
-  remove(follower: () => void): number {
-    this.#followers.delete(follower);
+  leave(follower: Follower): void {
     this.#untold.delete(follower);
-    if (this.#followers.size === 0) this.#ended.abort();
-    return this.#followers.size;
+    if (!this.#followers.delete(follower) || this.#followers.size > 0) return;
+    this.#ended.abort();
+    this.#deserted();
   }
 
   /** Another object only when the content is another one. Throws what a cluster that has gone throws. */
@@ -131,7 +137,7 @@ class ClusterFeed {
       let left = TOLD_PER_TURN;
       for (const follower of this.#untold) {
         this.#untold.delete(follower);
-        follower();
+        follower.changed();
         if (--left === 0) break;
       }
       this.#tell();

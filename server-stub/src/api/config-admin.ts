@@ -1,10 +1,9 @@
-import type { Server } from '@grpc/grpc-js';
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
-import type { OnUnexpected } from 'spirl-agent/runtime/grpc-adapter.js';
 import { loadService } from 'spirl-agent/runtime/load-proto.js';
 import type { Logger } from 'spirl-agent/runtime/logger.js';
-import { adminMethod, type AdminMethod } from './admin-caller.js';
+import { adminMethods, type AdminMethod } from './admin-caller.js';
 import type { WireScope, WireUpdateConfig } from './admin-messages.js';
+import type { ServedMethod } from './rpc-methods.js';
 
 interface Scope {
   readonly kind: 'cluster' | 'trust-domain-deployment';
@@ -42,22 +41,21 @@ export interface ConfigAdminOptions {
   readonly clusters: { require(clusterId: string): unknown };
   readonly deploymentId: string;
   readonly logger: Logger;
-  readonly onUnexpected: OnUnexpected;
 }
 
-/** Adds `com.spirl.api.v1.config.API`. */
-export function addConfigAdmin(grpc: Server, options: ConfigAdminOptions): void {
-  const { config, onUnexpected } = options;
+/** `com.spirl.api.v1.config.API` */
+export function configAdmin(options: ConfigAdminOptions): readonly ServedMethod[] {
+  const { config } = options;
   const { definition } = loadService('spirl/admin/v1/config.proto', 'com.spirl.api.v1.config.API');
-  grpc.addService(definition, {
-    UpdateConfig: adminMethod(update(options), onUnexpected),
-    GetConfig: adminMethod<{ scope: WireScope | null }, object>(({ scope }) => {
+  return adminMethods(definition, {
+    UpdateConfig: update(options),
+    GetConfig: ({ scope }: { scope: WireScope | null }) => {
       const { version, sections } = config.get(knownScope(options, scope));
       return {
         version,
         sections: sections.map(({ updatedAt, ...section }) => ({ ...section, updatedAtMs: updatedAt })),
       };
-    }, onUnexpected),
+    },
   });
 }
 

@@ -1,16 +1,15 @@
-import type { Server } from '@grpc/grpc-js';
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
-import type { OnUnexpected } from 'spirl-agent/runtime/grpc-adapter.js';
 import { loadService } from 'spirl-agent/runtime/load-proto.js';
 import type { Keyset, Ring, SigningState } from '../domain/keyset.js';
 import type { Operator } from '../domain/operator.js';
-import { adminMethod, type AdminMethod } from './admin-caller.js';
+import { adminMethods, type AdminMethod } from './admin-caller.js';
 import {
   signingKeyMessages,
   type SvidsPerKeyset,
   type WireDeployment,
   type WireKeySetRequest,
 } from './admin-messages.js';
+import type { ServedMethod } from './rpc-methods.js';
 
 /** One keyset mutation; bounded to 120 s by whoever implements it, publication included. */
 type MoveKeyset = (
@@ -59,14 +58,15 @@ export interface KeysetAdminOptions {
   readonly deployment: DeploymentFacts;
   readonly svidsPerKeyset: () => SvidsPerKeyset;
   readonly bundleSequence: () => number;
-  readonly onUnexpected: OnUnexpected;
 }
 
-/** Adds `com.spirl.api.v1.trustdomain.API`. */
-export function addKeysetAdmin(grpc: Server, options: KeysetAdminOptions): void {
-  const { keysets, onUnexpected } = options;
-  const move = (command: (...args: Parameters<MoveKeyset>) => ReturnType<MoveKeyset>) => {
-    const method: AdminMethod<WireKeySetRequest, object> = async (request, { operator, signal }) => {
+/** `com.spirl.api.v1.trustdomain.API` */
+export function keysetAdmin(options: KeysetAdminOptions): readonly ServedMethod[] {
+  const { keysets } = options;
+  const move = (
+    command: (...args: Parameters<MoveKeyset>) => ReturnType<MoveKeyset>,
+  ): AdminMethod<WireKeySetRequest, object> => {
+    return async (request, { operator, signal }) => {
       requireDeployment(options.deployment, request.deployment);
       const before = keysets.state.value.ring.keysets.find(({ id }) => id === request.keySetId);
       const { ring, unchanged } = await command(request.keySetId, operator, signal);
@@ -76,20 +76,16 @@ export function addKeysetAdmin(grpc: Server, options: KeysetAdminOptions): void 
         rootStillTrusted: before !== undefined && isRootStillTrusted(before, ring),
       };
     };
-    return adminMethod(method, onUnexpected);
   };
   const { definition } = loadService('spirl/admin/v1/keyset.proto', 'com.spirl.api.v1.trustdomain.API');
-  grpc.addService(definition, {
-    TrustDomainInfo: adminMethod<{ trustDomain: string }, object>((request) => info(options, request), onUnexpected),
-    TrustDomainSigningAuthorityStatus: adminMethod<WireDeployment, object>(
-      (request) => status(options, request),
-      onUnexpected,
-    ),
-    PrepareDeploymentKeySet: adminMethod(prepare(options), onUnexpected),
+  return adminMethods(definition, {
+    TrustDomainInfo: (request: { trustDomain: string }) => info(options, request),
+    TrustDomainSigningAuthorityStatus: (request: WireDeployment) => status(options, request),
+    PrepareDeploymentKeySet: prepare(options),
     ActivateDeploymentKeySet: move((id, operator, signal) => keysets.activate(id, operator, signal)),
     TaintDeploymentKeySet: move((id, operator, signal) => keysets.taint(id, operator, signal)),
     RemoveDeploymentKeySet: move((id, operator, signal) => keysets.remove(id, operator, signal)),
-    RewrapDeploymentKeySets: adminMethod(rewrap(options), onUnexpected),
+    RewrapDeploymentKeySets: rewrap(options),
   });
 }
 

@@ -1,9 +1,11 @@
-import { status } from '@grpc/grpc-js';
 import { type Attributes, canonicalAttributes } from 'spirl-agent/domain/attributes.js';
 import { Overloaded } from 'spirl-agent/domain/overloaded.js';
 import type { JwtSvid, X509Svid } from 'spirl-agent/domain/svid.js';
 import type { DeploymentKeysets, TrustBundle } from 'spirl-agent/domain/trust-bundle.js';
 import { wireError, type OnUnexpected } from 'spirl-agent/runtime/grpc-adapter.js';
+import { status } from 'spirl-agent/runtime/grpc-code.js';
+import { framed } from 'spirl-agent/runtime/grpc-frame.js';
+import { madeOnce } from 'spirl-agent/runtime/made-once.js';
 
 export type WireAttributes = Readonly<Record<string, { readonly values: readonly string[] }>>;
 
@@ -89,16 +91,25 @@ export interface NumberedState {
   readonly state: object;
 }
 
+/** Frames of one state that are kept; agents that connected together are at the same version. */
+const KEPT_FRAMES = 16;
+
 /**
  * Encodes a state once for all streams that send it. Each stream's version is field 1 of the message, so its bytes go in front:
- * the same bytes as encoding the whole. `encode`: of a `SyncResponse`.
+ * the same bytes as encoding the whole, and one frame for all streams at that version. `encode`: of a `SyncResponse`.
  */
 export function createStateEncoder(encode: (response: object) => Buffer): (numbered: NumberedState) => Buffer {
-  const encoded = new WeakMap<object, Buffer>();
+  const made = madeOnce<object, undefined, { bytes: Buffer; frames: Map<number, Buffer> }>((state) => {
+    return { bytes: encode(state), frames: new Map() };
+  });
   return ({ version, state }) => {
-    let bytes = encoded.get(state);
-    if (bytes === undefined) encoded.set(state, (bytes = encode(state)));
-    return Buffer.concat([versionField(version), bytes]);
+    const { bytes, frames } = made(state, undefined);
+    let frame = frames.get(version);
+    if (frame === undefined) {
+      frame = framed(Buffer.concat([versionField(version), bytes]));
+      if (frames.size < KEPT_FRAMES) frames.set(version, frame);
+    }
+    return frame;
   };
 }
 

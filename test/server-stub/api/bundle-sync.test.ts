@@ -33,7 +33,7 @@ async function openStream(server: AgentsEndpoint) {
 test('publishing waits for those who are connected, at most 10 s', async (t) => {
   const clock = new FakeClock();
   const agents = new ConnectedAgents(clock);
-  const [quick, stuck] = [agents.open(session('a-quick')), agents.open(session('a-stuck'))];
+  const [quick, stuck] = [agents.open(session('a-quick'), () => {}), agents.open(session('a-stuck'), () => {})];
   for (const stream of [quick, stuck]) stream.sent(1, 7);
   let published = false;
   const waiting = agents.published(7, NEVER).then(() => (published = true));
@@ -48,9 +48,9 @@ test('publishing waits for those who are connected, at most 10 s', async (t) => 
 
 test('an agent that goes away, and one that comes later, are not waited for', async (t) => {
   const agents = new ConnectedAgents(new FakeClock());
-  const going = agents.open(session('a-1'));
+  const going = agents.open(session('a-1'), () => {});
   const waiting = agents.published(7, NEVER);
-  agents.open(session('a-2'));
+  agents.open(session('a-2'), () => {});
   agents.close(going);
   await waiting;
   t.pass();
@@ -58,7 +58,7 @@ test('an agent that goes away, and one that comes later, are not waited for', as
 
 test('an acknowledgement covers what was sent before it, and nothing after it', async (t) => {
   const agents = new ConnectedAgents(new FakeClock());
-  const stream = agents.open(session('a-1'));
+  const stream = agents.open(session('a-1'), () => {});
   stream.sent(1, 5);
   stream.sent(2, 6);
   stream.sent(3, 7);
@@ -72,7 +72,7 @@ test('an acknowledgement covers what was sent before it, and nothing after it', 
 
 test('who waits for publishing can be interrupted', async (t) => {
   const agents = new ConnectedAgents(new FakeClock());
-  agents.open(session('a-1'));
+  agents.open(session('a-1'), () => {});
   const stop = new AbortController();
   const waiting = agents.published(7, stop.signal);
   await flush();

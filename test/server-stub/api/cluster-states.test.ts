@@ -23,26 +23,28 @@ function scene() {
     },
   };
   const states = new ClusterStates({ trust, clusters, deploymentId: trust.value.deployments[0]?.deploymentId ?? '' });
-  return { trust, views, listeners, states, made: () => made };
+  const follow = (changed = (): void => {}) => {
+    const follower = { changed };
+    const feed = states.follow('c-1', follower);
+    return { read: () => feed.state(), leave: () => feed.leave(follower) };
+  };
+  return { trust, views, listeners, follow, made: () => made };
 }
 
 test('all agents of a cluster are given the same state, made once per change', async (t) => {
-  const { trust, states, made } = scene();
-  const stop = new AbortController();
-  const readers = Array.from({ length: 50 }, () => states.follow('c-1', () => {}, stop.signal));
-  t.is(new Set(readers.map((read) => read())).size, 1);
+  const { trust, follow, made } = scene();
+  const readers = Array.from({ length: 50 }, () => follow());
+  t.is(new Set(readers.map(({ read }) => read())).size, 1);
   trust.publish(trustAt(2, 9));
   await turn();
-  t.deepEqual([...new Set(readers.map((read) => read().revision))], [9]);
+  t.deepEqual([...new Set(readers.map(({ read }) => read().revision))], [9]);
   t.is(made(), 2);
-  stop.abort();
 });
 
 test('a change that leaves the content as it is gives the same state', async (t) => {
-  const { listeners, views, states } = scene();
-  const stop = new AbortController();
+  const { listeners, views, follow } = scene();
   let told = 0;
-  const read = states.follow('c-1', () => told++, stop.signal);
+  const { read } = follow(() => told++);
   const before = read();
   for (const changed of listeners) changed();
   await turn();
@@ -51,19 +53,17 @@ test('a change that leaves the content as it is gives the same state', async (t)
   views.set('c-1', 2);
   for (const changed of listeners) changed();
   t.not(read(), before);
-  stop.abort();
 });
 
 test('many are told in slices, each once, and who has left is not told', async (t) => {
-  const { trust, states } = scene();
-  const [stop, left] = [new AbortController(), new AbortController()];
+  const { trust, follow } = scene();
   let told = 0;
-  for (let i = 0; i < 6_000; i++) states.follow('c-1', () => told++, stop.signal);
-  states.follow('c-1', () => t.fail('told after it left'), left.signal);
+  for (let i = 0; i < 6_000; i++) follow(() => told++);
+  const leaving = follow(() => t.fail('told after it left'));
   await turn();
   trust.publish(trustAt(2, 2));
   trust.publish(trustAt(3, 3));
-  left.abort();
+  leaving.leave();
   t.is(told, 0);
   const seen: number[] = [];
   for (let i = 0; i < 4; i++) {
@@ -71,17 +71,17 @@ test('many are told in slices, each once, and who has left is not told', async (
     seen.push(told);
   }
   t.deepEqual(seen, [2_500, 5_000, 6_000, 6_000]);
-  stop.abort();
 });
 
 test('a cluster that nobody follows any more is not followed either, and one that is gone fails its reader', (t) => {
-  const { listeners, views, states } = scene();
-  const stop = new AbortController();
-  const read = states.follow('c-1', () => {}, stop.signal);
-  read();
+  const { listeners, views, follow } = scene();
+  const [first, last] = [follow(), follow()];
+  last.read();
+  first.leave();
+  t.is(listeners.size, 1);
   views.clear();
   for (const changed of listeners) changed();
-  t.throws(read, { message: 'no such cluster' });
-  stop.abort();
+  t.throws(last.read, { message: 'no such cluster' });
+  last.leave();
   t.is(listeners.size, 0);
 });

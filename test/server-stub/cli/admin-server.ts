@@ -3,10 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AdminListener } from '../../../server-stub/src/api/admin-listener.js';
-import { addBundleEndpoint } from '../../../server-stub/src/api/bundle-endpoint.js';
-import { addClusterAdmin } from '../../../server-stub/src/api/cluster-admin.js';
-import { addConfigAdmin } from '../../../server-stub/src/api/config-admin.js';
-import { addKeysetAdmin, type Keysets } from '../../../server-stub/src/api/keyset-admin.js';
+import { bundleEndpoint } from '../../../server-stub/src/api/bundle-endpoint.js';
+import { clusterAdmin } from '../../../server-stub/src/api/cluster-admin.js';
+import { configAdmin } from '../../../server-stub/src/api/config-admin.js';
+import { keysetAdmin, type Keysets } from '../../../server-stub/src/api/keyset-admin.js';
 import { runSpirlctl } from '../../../server-stub/cli/spirlctl.js';
 import type { Terminal } from '../../../server-stub/cli/terminal.js';
 import { ClusterRegistry } from '../../../server-stub/src/clusters/cluster-registry.js';
@@ -90,9 +90,8 @@ export async function startAdminServer(): Promise<AdminServer> {
     types: sectionTypes((spec, at) => policyProblems(spec, options, at)),
   });
   const keysets = new FakeKeysets(await exampleRing());
-  const listener = new AdminListener({ path: socket, ownUid: process.getuid?.() ?? 0, logger });
-  const { grpc } = listener.grpc;
-  addKeysetAdmin(grpc, {
+  const trustDomain = TRUST_DOMAIN;
+  const keysetMethods = keysetAdmin({
     keysets,
     deployment: {
       ...{ trustDomain: TRUST_DOMAIN, trustDomainId: 'td-0123456789', deploymentId: DEPLOYMENT_ID },
@@ -103,17 +102,16 @@ export async function startAdminServer(): Promise<AdminServer> {
       Promise.resolve({ provider: 'local', key: 'sha256:ab', records: [{ name: 'ring', rewrapped: true }] }),
     svidsPerKeyset: () => ({ ks_abc1234xyz: 12 }),
     bundleSequence: () => 3,
-    onUnexpected,
   });
-  addClusterAdmin(grpc, {
-    clusters,
-    streams: { list: () => new Map() },
-    trustDomain: TRUST_DOMAIN,
-    logger,
-    onUnexpected,
+  const listener = new AdminListener({
+    ...{ path: socket, ownUid: process.getuid?.() ?? 0, clock: systemClock, logger, onUnexpected },
+    methods: [
+      ...keysetMethods,
+      ...clusterAdmin({ clusters, streams: { list: () => new Map() }, trustDomain, logger }),
+      ...configAdmin({ config, clusters, deploymentId: DEPLOYMENT_ID, logger }),
+      ...bundleEndpoint({ bundle: () => bundleOf(keysets.state.value.ring, trustDomain), clusters }),
+    ],
   });
-  addConfigAdmin(grpc, { config, clusters, deploymentId: DEPLOYMENT_ID, logger, onUnexpected });
-  addBundleEndpoint(grpc, { bundle: () => bundleOf(keysets.state.value.ring, TRUST_DOMAIN), clusters, onUnexpected });
   await listener.listen();
   const stopped = new AbortController();
   const running = listener.run(stopped.signal);

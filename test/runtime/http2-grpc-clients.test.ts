@@ -2,20 +2,21 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import {
   credentials,
-  ServerCredentials,
   connectivityState,
   makeGenericClientConstructor,
   status,
-  type ChannelOptions,
   type ClientDuplexStream,
   type ClientReadableStream,
   type ServiceDefinition,
   type ServiceError,
 } from '@grpc/grpc-js';
 import test, { type ExecutionContext } from 'ava';
+import { systemClock } from '../../src/runtime/clock.js';
 import { SpirlError } from '../../src/runtime/errors.js';
-import { bidiStream, serverStream, unary, type CallContext } from '../../src/runtime/grpc-adapter.js';
-import { InjectedServer } from '../../src/runtime/injected-server.js';
+import { framed } from '../../src/runtime/grpc-frame.js';
+import { Http2GrpcServer } from '../../src/runtime/http2-grpc-server.js';
+import type { RpcCall, RpcMethod } from '../../src/runtime/rpc-method.js';
+import { UNOBSERVED } from '../../src/runtime/rpc-observer.js';
 
 const text = { serialize: (value: string) => Buffer.from(value), deserialize: (bytes: Buffer) => bytes.toString() };
 const method = (path: string, requestStream: boolean, responseStream: boolean): ServiceDefinition[string] => ({
@@ -43,30 +44,72 @@ interface Client {
 }
 
 interface Handlers {
-  ask?: (request: string, context: CallContext) => Promise<string>;
-  watch?: (request: string, write: (text: string) => void, context: CallContext) => Promise<void>;
-  talk?: (requests: AsyncIterable<string>, send: (text: string) => boolean, context: CallContext) => Promise<void>;
+  ask?: (request: string, call: RpcCall) => Promise<string>;
+  watch?: (request: string, write: (text: string) => void, call: RpcCall) => Promise<void>;
+  /** What is said to each message; `undefined`: good-bye. */
+  talk?: (request: string, call: RpcCall) => string | undefined;
+}
+
+const LIMITS = {
+  ...{ maxRequestBytes: 1_000_000, streamsPerConnection: 10, openingMs: 10_000, requestMs: 10_000 },
+  ...{ keepaliveMs: 60_000, keepaliveTimeoutMs: 10_000, idleMs: 60_000 },
+};
+
+const frameOf = (answer: string): Buffer => framed(Buffer.from(answer));
+
+function methodsOf({ ask, watch, talk }: Handlers): Map<string, RpcMethod> {
+  const never = (): Promise<never> => Promise.reject(new Error('not expected'));
+  return new Map<string, RpcMethod>([
+    [
+      '/test.Echo/Ask',
+      { type: 'unary', serve: async (bytes, call) => frameOf(await (ask ?? never)(bytes.toString(), call)) },
+    ],
+    [
+      '/test.Echo/Watch',
+      {
+        type: 'server_stream',
+        serve: (bytes, call) => (watch ?? never)(bytes.toString(), (answer) => call.send(frameOf(answer)), call),
+      },
+    ],
+    [
+      '/test.Echo/Talk',
+      {
+        type: 'bidi_stream',
+        open: (call) => ({
+          message: (bytes) => {
+            const answer = talk?.(bytes.toString(), call);
+            if (answer === undefined) call.end();
+            else call.send(frameOf(answer));
+          },
+          halfClosed: () => {
+            call.send(frameOf('bye'));
+            call.end();
+          },
+          over: () => {},
+        }),
+      },
+    ],
+  ]);
 }
 
 /** A server whose connections are told who they are by their order. */
-async function stage(t: ExecutionContext, handlers: Handlers, channelOptions: ChannelOptions = {}) {
+async function stage(t: ExecutionContext, handlers: Handlers) {
   const unexpected: unknown[] = [];
-  const onUnexpected = (error: unknown): void => void unexpected.push(error);
-  const never = (): Promise<never> => Promise.reject(new Error('not expected'));
-  const server = new InjectedServer({ channelOptions });
-  const methods = {
-    ask: unary(handlers.ask ?? never, onUnexpected),
-    watch: serverStream<string, string>((request, stream, context) => {
-      return (handlers.watch ?? never)(request, (answer) => void stream.write(answer), context);
-    }, onUnexpected),
-    talk: bidiStream<string, string>(handlers.talk ?? never, onUnexpected),
-  };
-  server.grpc.addService(ECHO, methods);
+  const server = new Http2GrpcServer({
+    methods: methodsOf(handlers),
+    admit: () => () => {},
+    observer: UNOBSERVED,
+    onUnexpected: (error) => void unexpected.push(error),
+    clock: systemClock,
+    limits: LIMITS,
+  });
   const sockets: Socket[] = [];
+  const connections: { leave(): void }[] = [];
   const listener = createServer((socket) => {
     socket.on('error', () => {});
     sockets.push(socket);
-    server.inject(socket, { name: `peer ${sockets.length}` });
+    const connection = server.serve(socket, { name: `peer ${sockets.length}` });
+    if (connection !== undefined) connections.push(connection);
   });
   listener.listen(0, '127.0.0.1');
   await once(listener, 'listening');
@@ -82,7 +125,7 @@ async function stage(t: ExecutionContext, handlers: Handlers, channelOptions: Ch
     await server.shutdown(graceMs);
   };
   t.teardown(() => shutdown());
-  return { server, client, shutdown, unexpected, sockets };
+  return { server, client, shutdown, unexpected, sockets, connections };
 }
 
 interface Outcome {
@@ -140,13 +183,17 @@ test('expected failures keep their sentence, others are internal errors and are 
 });
 
 test('a sentence with odd characters, or a long one, arrives', async (t) => {
+  const sentences = { odd: 'a\ud800\nü', long: 'é'.repeat(1e6), pairs: `x${'😀'.repeat(1e4)}` };
   const { client, unexpected } = await stage(t, {
-    ask: (request) =>
-      Promise.reject(new SpirlError('INVALID_REQUEST', request === 'long' ? 'é'.repeat(1e6) : 'a\ud800\nü')),
+    ask: (request) => Promise.reject(new SpirlError('INVALID_REQUEST', sentences[request as keyof typeof sentences])),
   });
   const caller = client();
   t.like(await ask(caller, 'odd'), { code: status.INVALID_ARGUMENT, details: 'a\ufffd\nü' });
-  t.is((await ask(caller, 'long')).code, status.INVALID_ARGUMENT);
+  for (const name of ['long', 'pairs'] as const) {
+    const { code, details } = await ask(caller, name);
+    t.is(code, status.INVALID_ARGUMENT);
+    t.true(details.length > 1_000 && sentences[name].startsWith(details), name);
+  }
   t.deepEqual(unexpected, []);
 });
 
@@ -162,7 +209,7 @@ test('a stream ends when its method returns, fails or its client goes', async (t
     },
   });
   const caller = client();
-  t.deepEqual(await read(caller.watch('ends')), { messages: ['one'], code: status.OK, details: 'OK' });
+  t.deepEqual(await read(caller.watch('ends')), { messages: ['one'], code: status.OK, details: '' });
   t.deepEqual(await read(caller.watch('fails')), { messages: ['one'], code: status.UNAVAILABLE, details: 'later' });
   const call = caller.watch('waits');
   const ended = read(call);
@@ -174,35 +221,28 @@ test('a stream ends when its method returns, fails or its client goes', async (t
 });
 
 test('a conversation: in turns, until the client half-closes', async (t) => {
-  const { client } = await stage(t, {
-    talk: async (requests, send) => {
-      for await (const request of requests) send(`${request}!`);
-      send('bye');
-    },
-  });
+  const { client } = await stage(t, { talk: (request) => `${request}!` });
   const call = client().talk();
   const ended = read(call);
   call.write('a');
   await once(call, 'data');
   call.write('b');
   call.end();
-  t.deepEqual(await ended, { messages: ['a!', 'b!', 'bye'], code: status.OK, details: 'OK' });
+  t.deepEqual(await ended, { messages: ['a!', 'b!', 'bye'], code: status.OK, details: '' });
 });
 
 test('a conversation that the server leaves early, or that fails, still has its answer and status', async (t) => {
   const { client, unexpected } = await stage(t, {
-    talk: async (requests, send) => {
-      for await (const request of requests) {
-        if (request === 'wrong') throw new SpirlError('UNAUTHENTICATED', 'who?');
-        send('enough');
-        break;
-      }
+    talk: (request, call) => {
+      if (request === 'wrong') throw new SpirlError('UNAUTHENTICATED', 'who?');
+      call.send(frameOf('enough'));
+      return undefined;
     },
   });
   const caller = client();
   const first = caller.talk();
   first.write('a');
-  t.deepEqual(await read(first), { messages: ['enough'], code: status.OK, details: 'OK' });
+  t.deepEqual(await read(first), { messages: ['enough'], code: status.OK, details: '' });
   const second = caller.talk();
   second.write('wrong');
   t.deepEqual(await read(second), { messages: [], code: status.UNAUTHENTICATED, details: 'who?' });
@@ -210,23 +250,21 @@ test('a conversation that the server leaves early, or that fails, still has its 
 });
 
 test('a client that leaves a conversation ends it without an unexpected error', async (t) => {
-  let ended = false;
+  const calls: RpcCall[] = [];
   const { client, unexpected } = await stage(t, {
-    talk: async (requests, send) => {
-      send('hello');
-      try {
-        for await (const request of requests) send(`more than ${request}`);
-      } finally {
-        ended = true;
-      }
+    talk: (_, call) => {
+      calls.push(call);
+      return 'hello';
     },
   });
   const call = client().talk();
   const done = read(call);
+  call.write('a');
   await once(call, 'data');
   call.cancel();
   t.is((await done).code, status.CANCELLED);
-  while (!ended) await new Promise((resolve) => setImmediate(resolve));
+  while (calls[0]?.isGone !== true) await new Promise((resolve) => setImmediate(resolve));
+  calls[0].send(frameOf('to nobody'));
   t.deepEqual(unexpected, []);
 });
 
@@ -255,14 +293,15 @@ test('shutdown lets calls end within the grace time and destroys the others', as
 });
 
 test('shutdown also lets calls end whose connection is closing already', async (t) => {
-  let finish = (): void => {};
+  let finish: (() => void) | undefined;
   const answer = () => new Promise<string>((resolve) => (finish = () => resolve('done')));
-  const { client, shutdown } = await stage(t, { ask: answer }, { 'grpc.max_connection_age_ms': 50 });
+  const { client, shutdown, connections } = await stage(t, { ask: answer });
   const caller = client();
   const slow = ask(caller, 'slow');
+  while (finish === undefined) await new Promise((resolve) => setImmediate(resolve));
+  connections[0]?.leave();
   const ready = (): boolean => caller.getChannel().getConnectivityState(false) === connectivityState.READY;
-  while (!ready()) await new Promise((resolve) => setImmediate(resolve));
-  // Told that its connection is too old, the client leaves it to the call that is under way.
+  // Told to go, the client leaves the connection to the call that is under way.
   while (ready()) await new Promise((resolve) => setTimeout(resolve, 5));
   const down = shutdown(5_000);
   finish();
@@ -270,33 +309,12 @@ test('shutdown also lets calls end whose connection is closing already', async (
   await down;
 });
 
-test('a connection that died before it was injected leaves nothing behind', async (t) => {
+test('a connection that died before it was served leaves nothing behind', async (t) => {
   const { server, client, sockets } = await stage(t, { ask: () => Promise.resolve('x') });
   await ask(client(), 'x');
   const [socket] = sockets;
   socket?.destroy();
   if (socket !== undefined) await once(socket, 'close');
-  if (socket !== undefined) server.inject(socket, {});
+  t.is(socket === undefined ? undefined : server.serve(socket, {}), undefined);
   t.is(server.connections, 0);
-});
-
-test('a call whose connection is unknown is refused before its handler runs', async (t) => {
-  const { client, server, sockets } = await stage(t, { ask: () => Promise.resolve('x') });
-  await ask(client(), 'known');
-  const [socket] = sockets;
-  t.regex(socket?.remoteAddress ?? '', /^conn:\d+$/);
-
-  const injector = server.grpc.createConnectionInjector(ServerCredentials.createInsecure());
-  const listener = createServer((stranger) => injector.injectConnection(stranger));
-  listener.listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  const stranger = new EchoClient(
-    `127.0.0.1:${(listener.address() as AddressInfo).port}`,
-    credentials.createInsecure(),
-  );
-  t.teardown(() => {
-    stranger.close();
-    listener.close();
-  });
-  t.is((await ask(stranger as unknown as Client, 'x')).code, status.PERMISSION_DENIED);
 });
