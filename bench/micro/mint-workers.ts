@@ -8,7 +8,9 @@ import type { X509Signer } from '../../server-stub/src/signer/x509-signer.js';
 import { machineCpuSeconds } from '../rig/usage.js';
 import { ratiosOf, shuffled } from '../rounds.js';
 import { spreadOf, type Effort, type Figure, type Row } from '../row.js';
-import { createMint, createSigner, keyInMemory, MINT_REQUEST } from './mint.js';
+import type { BareMinter } from '../load/bare-minter.js';
+import { LoadProcess } from '../rig/load-process.js';
+import { createMint, createSigner, keyInMemory, MINT_REQUEST, mintOnOneCore } from './mint.js';
 
 const NEVER = { isGone: false, signal: new AbortController().signal };
 const CORES = 2;
@@ -24,7 +26,7 @@ const LEAST_SAMPLE_MS = 600;
 interface Sample {
   /** Per second of the cores that other programs left, times the cores: the rate by the clock when they left all. */
   readonly perSecond: number;
-  /** Per CPU second of this process: the rate by the clock of a loop on one core that nobody disturbs. */
+  /** Per CPU second of those that mint: the rate by the clock of a loop on one core that nobody disturbs. */
   readonly perCpuSecond: number;
   /** 99th percentile of the event loop's delay. */
   readonly delayMs: number;
@@ -32,45 +34,55 @@ interface Sample {
   readonly foreignCores: number;
 }
 
-/** Runs `work`, which returns the SVIDs that it minted. */
-async function sampleOf(work: () => Promise<number>): Promise<Sample> {
+interface Samples {
+  /** B1's loop on one core. */
+  readonly one: Sample[];
+  /** Main thread and worker. */
+  readonly all: Sample[];
+  /** B1's loop in two processes: what the machine itself gives. */
+  readonly two: Sample[];
+}
+
+/** The SVIDs that were minted, and the CPU seconds of another process that minted some of them. */
+interface Work {
+  readonly svids: number;
+  readonly cpuElsewhere: number;
+}
+
+async function sampleOf(work: () => Promise<Work>): Promise<Sample> {
   const delay = monitorEventLoopDelay({ resolution: 1 });
   const [machineBefore, ownBefore, startedAt] = [machineCpuSeconds(), process.cpuUsage(), performance.now()];
   delay.enable();
-  const minted = await work();
+  const { svids, cpuElsewhere } = await work();
   delay.disable();
   const seconds = (performance.now() - startedAt) / 1000;
   const { user, system } = process.cpuUsage(ownBefore);
-  const ownSeconds = (user + system) / 1e6;
+  const ownSeconds = (user + system) / 1e6 + cpuElsewhere;
   const foreignCores = Math.max(0, machineCpuSeconds() - machineBefore - ownSeconds) / seconds;
   const coresLeft = Math.min(CORES, availableParallelism() - foreignCores);
   return {
-    perSecond: (minted / seconds / coresLeft) * CORES,
-    perCpuSecond: minted / ownSeconds,
+    perSecond: (svids / seconds / coresLeft) * CORES,
+    perCpuSecond: svids / ownSeconds,
     delayMs: delay.percentile(99) / 1e6,
     foreignCores,
   };
 }
 
-/** B1's loop: one core, a turn of the event loop after each slice as the server gives it. */
-async function mintOnOneCore(mint: (times: number) => void, ms: number): Promise<number> {
-  let minted = 0;
-  for (const end = performance.now() + ms; performance.now() < end; minted += MINT_LIMITS.slice) {
-    mint(MINT_LIMITS.slice);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  return minted;
-}
-
 /** A closed loop that keeps all threads busy. */
-async function mintOnAll(minter: MintWorkers, signer: X509Signer, ms: number): Promise<number> {
-  let minted = 0;
+async function mintOnAll(minter: MintWorkers, signer: X509Signer, ms: number): Promise<Work> {
+  let svids = 0;
   const end = performance.now() + ms;
   const loop = async (): Promise<void> => {
-    for (; performance.now() < end; minted++) await minter.mint(signer, MINT_REQUEST, systemClock.now(), NEVER);
+    for (; performance.now() < end; svids++) await minter.mint(signer, MINT_REQUEST, systemClock.now(), NEVER);
   };
   await Promise.all(Array.from({ length: 2 * minter.places }, loop));
-  return minted;
+  return { svids, cpuElsewhere: 0 };
+}
+
+/** B1's loop here and in another process at once: what the machine itself gives. */
+async function mintInTwo(mint: (times: number) => void, other: LoadProcess<BareMinter>, ms: number): Promise<Work> {
+  const [here, there] = await Promise.all([mintOnOneCore(mint, ms), other.do('mint', ms)]);
+  return { svids: here + there.svids, cpuElsewhere: there.cpuSeconds };
 }
 
 /** Mints in the main thread until that has made the worker start. */
@@ -84,7 +96,7 @@ async function untilStarted(minter: MintWorkers, signer: X509Signer): Promise<vo
 }
 
 /** As `sampleOf`, again while other programs disturb it; the least disturbed try counts. */
-async function undisturbed(work: () => Promise<number>): Promise<Sample> {
+async function undisturbed(work: () => Promise<Work>): Promise<Sample> {
   let best = await sampleOf(work);
   for (let tries = 1; tries < TRIES && best.foreignCores > FOREIGN_CORES; tries++) {
     const again = await sampleOf(work);
@@ -102,27 +114,37 @@ async function measure(effort: Effort): Promise<readonly Figure[]> {
     metrics: { mintWorkerFailed: () => effort.progress('a mint worker failed') },
   });
   const running = minter.run(stop.signal);
+  const other = new LoadProcess<BareMinter>('load/bare-minter.js');
   const ms = Math.max(LEAST_SAMPLE_MS, effort.sampleMs);
   try {
     await untilStarted(minter, signer);
     await mintOnAll(minter, signer, ms);
-    const [one, all]: [Sample[], Sample[]] = [[], []];
+    await mintInTwo(mint, other, ms);
+    const samples: Samples = { one: [], all: [], two: [] };
+    const onOne = async (): Promise<Work> => ({ svids: await mintOnOneCore(mint, ms), cpuElsewhere: 0 });
     const cases = [
-      async () => one.push(await undisturbed(() => mintOnOneCore(mint, ms))),
-      async () => all.push(await undisturbed(() => mintOnAll(minter, signer, ms))),
+      async () => samples.one.push(await undisturbed(onOne)),
+      async () => samples.all.push(await undisturbed(() => mintOnAll(minter, signer, ms))),
+      async () => samples.two.push(await undisturbed(() => mintInTwo(mint, other, ms))),
     ];
     for (let round = 1; round <= effort.rounds; round++) {
       effort.progress(`round ${round} of ${effort.rounds}`);
       for (const take of shuffled(cases)) await take();
     }
-    return figuresOf(one, all);
+    return figuresOf(samples);
   } finally {
     stop.abort();
     await running;
+    await other.stop();
   }
 }
 
-function figuresOf(one: readonly Sample[], all: readonly Sample[]): readonly Figure[] {
+/** By the clock on all cores, of what one core that nobody disturbs makes in a second. */
+function ofOneCore(samples: readonly Sample[], one: readonly Sample[]): number[] {
+  return samples.map(({ perSecond }, round) => perSecond / (one[round]?.perCpuSecond ?? NaN));
+}
+
+function figuresOf({ one, all, two }: Samples): readonly Figure[] {
   const median = (samples: readonly Sample[], field: keyof Sample): number =>
     spreadOf(samples.map((sample) => sample[field])).median;
   // Whoever takes the core from the main thread delays its event loop too; only rounds without such tell what minting does to it.
@@ -131,13 +153,18 @@ function figuresOf(one: readonly Sample[], all: readonly Sample[]): readonly Fig
   return [
     {
       name: `X.509-SVIDs per second on ${CORES} cores, of one`,
-      ratios: all.map(({ perSecond }, round) => perSecond / (one[round]?.perCpuSecond ?? NaN)),
+      ratios: ofOneCore(all, one),
       target: { is: 'at least', value: 1.8 },
       absolute: {
         'per second': median(all, 'perSecond').toFixed(0),
         'on one core': median(one, 'perCpuSecond').toFixed(0),
         'cores that others used': median(all, 'foreignCores').toFixed(2),
       },
+    },
+    {
+      name: `the same of ${CORES} processes that share nothing`,
+      ratios: ofOneCore(two, one),
+      absolute: { 'per second': median(two, 'perSecond').toFixed(0) },
     },
     {
       name: 'SVIDs per CPU second, of one core',

@@ -3,6 +3,7 @@ import { SpiffeId } from '../../src/domain/spiffe-id.js';
 import { TrustDomain } from '../../src/domain/trust-domain.js';
 import { systemClock } from '../../src/runtime/clock.js';
 import { memorySigningKey } from '../../server-stub/src/key-manager/memory-key.js';
+import { MINT_LIMITS } from '../../server-stub/src/signer/mint-limits.js';
 import { PlainMint, type MintRequest } from '../../server-stub/src/signer/plain-mint.js';
 import { X509Signer } from '../../server-stub/src/signer/x509-signer.js';
 import { createSelfSigned } from '../../server-stub/src/upstream-authority/self-signed.js';
@@ -38,6 +39,16 @@ export function createMint(signer: X509Signer): (times: number) => void {
     const now = systemClock.now();
     for (let i = 0; i < times; i++) plain.mintSync(signer, MINT_REQUEST, now);
   };
+}
+
+/** The same on one core for `ms`, with a turn of the event loop after each slice as the server gives it; returns how many. */
+export async function mintOnOneCore(mint: (times: number) => void, ms: number): Promise<number> {
+  let minted = 0;
+  for (const end = performance.now() + ms; performance.now() < end; minted += MINT_LIMITS.slice) {
+    mint(MINT_LIMITS.slice);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return minted;
 }
 
 async function measure(effort: Effort): Promise<readonly Figure[]> {
