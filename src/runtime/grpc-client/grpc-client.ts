@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../clock.js';
@@ -77,6 +78,8 @@ export class GrpcClient {
   /** A call of any kind. Rejects with RpcFailure when there is no connection, or the reason of `signal`. */
   async open(path: string, signal: AbortSignal): Promise<ClientCall> {
     signal.throwIfAborted();
+    // One signal may stand for any number of calls.
+    setMaxListeners(0, signal);
     const { authority, maxMessageBytes } = this.#options;
     const session = await orAbort(this.#connected(), signal);
     return new ClientCall(session, headersOf(authority, path), maxMessageBytes);
