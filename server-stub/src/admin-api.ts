@@ -1,4 +1,4 @@
-import type { OnUnexpected } from 'spirl-agent/runtime/grpc-adapter.js';
+import type { OnUnexpected } from 'spirl-agent/runtime/wire-error.js';
 import type { Latest } from 'spirl-agent/runtime/latest.js';
 import type { Logger } from 'spirl-agent/runtime/logger.js';
 import type { RpcObserver } from 'spirl-agent/runtime/rpc-observer.js';

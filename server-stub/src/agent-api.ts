@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { serverSpiffeId } from 'spirl-agent/domain/session-identity.js';
-import type { OnUnexpected } from 'spirl-agent/runtime/grpc-adapter.js';
+import type { OnUnexpected } from 'spirl-agent/runtime/wire-error.js';
 import type { Latest } from 'spirl-agent/runtime/latest.js';
 import type { RpcObserver } from 'spirl-agent/runtime/rpc-observer.js';
 import { runTasks } from 'spirl-agent/runtime/task-group.js';

@@ -1,5 +1,5 @@
 import { Registry } from 'prom-client';
-import type { OnUnexpected } from 'spirl-agent/runtime/grpc-adapter.js';
+import type { OnUnexpected } from 'spirl-agent/runtime/wire-error.js';
 import { openHttpEndpoint, type HttpEndpoint } from 'spirl-agent/runtime/http-endpoint.js';
 import type { ServerConfig } from './config/server-config.js';
 import type { Custody } from './custody.js';

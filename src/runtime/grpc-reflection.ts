@@ -1,7 +1,6 @@
 import { EventEmitter } from 'node:events';
-import type { MethodDefinition, Server, ServerDuplexStream } from '@grpc/grpc-js';
+import type { MethodDefinition } from '@grpc/grpc-js';
 import { SpirlError } from './errors.js';
-import { bidiStream, type OnUnexpected } from './grpc-adapter.js';
 import { protoRoot } from './proto-root.js';
 
 /** What @grpc/reflection keeps per version of the protocol: fully-qualified names to files. Private, so the version is pinned. */
@@ -19,8 +18,6 @@ interface OfferedService {
 const METHOD = 'ServerReflectionInfo';
 const PATHS = ['v1', 'v1alpha'].map((version) => `/grpc.reflection.${version}.ServerReflection/${METHOD}`);
 
-const asBytes = (bytes: Buffer): Buffer => bytes;
-
 /** Paths of gRPC server reflection, v1 and v1alpha, each with what answers an encoded request by an encoded response. */
 export type ReflectionMethods = ReadonlyMap<string, (request: Buffer) => Promise<Buffer>>;
 
@@ -36,28 +33,6 @@ export function reflectionOf(file: string): ReflectionMethods {
     return found(request);
   };
   return new Map(PATHS.map((path) => [path, answer(path)]));
-}
-
-/** Offers reflection of `file` on a grpc-js server. */
-export function addReflectionOf(file: string, server: Server, onUnexpected: OnUnexpected): void {
-  for (const [path, answer] of reflectionOf(file)) {
-    const method: MethodDefinition<Buffer, Buffer> = {
-      ...{ path, requestStream: true, responseStream: true },
-      ...{ requestSerialize: asBytes, requestDeserialize: asBytes },
-      ...{ responseSerialize: asBytes, responseDeserialize: asBytes },
-    };
-    const serve = bidiStream<Buffer, Buffer>(async (requests, send) => {
-      for await (const request of requests) {
-        const response = await answer(request);
-        // A client that asks on without reading answers must not make them pile up.
-        await new Promise<void>((taken) => send(response, taken));
-      }
-    }, onUnexpected);
-    server.addService(
-      { [METHOD]: method },
-      { [METHOD]: (call: ServerDuplexStream<Buffer, Buffer>) => void serve(call) },
-    );
-  }
 }
 
 async function answersOf(file: string): Promise<ReadonlyMap<string, Answer>> {

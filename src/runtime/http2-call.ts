@@ -4,7 +4,7 @@ import type { DeadlineLengths } from './deadline-lengths.js';
 import type { DeadlineQueue } from './deadline-queue.js';
 import { ENDED } from './ended.js';
 import { SpirlError } from './errors.js';
-import { wireError, type OnUnexpected } from './grpc-adapter.js';
+import { wireError, type OnUnexpected } from './wire-error.js';
 import { status } from './grpc-code.js';
 import { MESSAGE_ENCODINGS, MessageReader } from './grpc-frame.js';
 import { timeoutMs } from './grpc-timeout.js';

@@ -3,7 +3,7 @@ import type { Clock } from './clock.js';
 import { DeadlineLengths } from './deadline-lengths.js';
 import { DeadlineQueue } from './deadline-queue.js';
 import type { SpirlError } from './errors.js';
-import type { OnUnexpected } from './grpc-adapter.js';
+import type { OnUnexpected } from './wire-error.js';
 import { FloodGuard } from './http2/flood-guard.js';
 import { DEFAULT_WINDOW, Setting, settingsFrame, windowFrame } from './http2/frame.js';
 import { MAX_HEADER_LIST_BYTES, type HeaderFields } from './http2/request-headers.js';

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../runtime/clock.js';
 import { hasCode, SpirlError } from '../runtime/errors.js';
-import type { OnUnexpected } from '../runtime/grpc-adapter.js';
+import type { OnUnexpected } from '../runtime/wire-error.js';
 import { Http2GrpcServer } from '../runtime/http2-grpc-server.js';
 import type { Logger } from '../runtime/logger.js';
 import { UNOBSERVED, type RpcObserver } from '../runtime/rpc-observer.js';

@@ -7,12 +7,13 @@ import {
   status,
   type Metadata,
   type sendUnaryData,
+  type ServerDuplexStream,
   type ServerUnaryCall,
   type ServerWritableStream,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { createLocalJWKSet, jwtVerify } from 'jose';
-import { addReflectionOf } from '../../src/runtime/grpc-reflection.js';
+import { reflectionOf } from '../../src/runtime/grpc-reflection.js';
 import { loadService } from '../../src/runtime/load-proto.js';
 import { TestAuthority, type IssuedSvid } from './test-authority.js';
 
@@ -82,12 +83,30 @@ export class FakeWorkloadApi {
   async #listen(): Promise<void> {
     const { definition } = loadService('spiffe/workload.proto', 'SpiffeWorkloadAPI');
     this.#server.addService(definition, this.#handlers());
-    if (!this.#faults.has('has no reflection')) addReflectionOf('spiffe/workload.proto', this.#server, () => {});
+    if (!this.#faults.has('has no reflection')) this.#addReflection();
     await new Promise<void>((resolve, reject) => {
       this.#server.bindAsync(`unix:${this.socketPath}`, ServerCredentials.createInsecure(), (error) =>
         error === null ? resolve() : reject(error),
       );
     });
+  }
+
+  #addReflection(): void {
+    const bytes = (message: Buffer): Buffer => message;
+    for (const [path, answer] of reflectionOf('spiffe/workload.proto')) {
+      const method = {
+        ...{ path, requestStream: true, responseStream: true },
+        ...{ requestSerialize: bytes, requestDeserialize: bytes, responseSerialize: bytes, responseDeserialize: bytes },
+      };
+      const serve = async (call: ServerDuplexStream<Buffer, Buffer>): Promise<void> => {
+        for await (const request of call.iterator({ destroyOnReturn: false }))
+          call.write(await answer(request as Buffer));
+      };
+      this.#server.addService(
+        { answer: method },
+        { answer: (call: ServerDuplexStream<Buffer, Buffer>) => void serve(call).then(() => call.end()) },
+      );
+    }
   }
 
   #handlers(): UntypedServiceImplementation {

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
 import type { Clock } from 'spirl-agent/runtime/clock.js';
-import type { OnUnexpected } from 'spirl-agent/runtime/grpc-adapter.js';
+import type { OnUnexpected } from 'spirl-agent/runtime/wire-error.js';
 import { Http2GrpcServer } from 'spirl-agent/runtime/http2-grpc-server.js';
 import type { Logger } from 'spirl-agent/runtime/logger.js';
 import { peerCredentials } from 'spirl-agent/runtime/peer-credentials.js';

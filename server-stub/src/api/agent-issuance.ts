@@ -2,7 +2,7 @@ import type { ServiceDefinition } from '@grpc/grpc-js';
 import type { Attributes } from 'spirl-agent/domain/attributes.js';
 import type { SpiffeId } from 'spirl-agent/domain/spiffe-id.js';
 import type { JwtSvid, X509Svid } from 'spirl-agent/domain/svid.js';
-import type { OnUnexpected } from 'spirl-agent/runtime/grpc-adapter.js';
+import type { OnUnexpected } from 'spirl-agent/runtime/wire-error.js';
 import type { RpcCall } from 'spirl-agent/runtime/rpc-method.js';
 import type { AgentSession } from '../domain/agent-session.js';
 import type { SvidCaller } from '../domain/svid-caller.js';

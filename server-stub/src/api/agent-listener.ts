@@ -6,7 +6,7 @@ import { certificatePem } from 'spirl-agent/runtime/certificate-facts.js';
 import type { Clock } from 'spirl-agent/runtime/clock.js';
 import { DeadlineQueue } from 'spirl-agent/runtime/deadline-queue.js';
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
-import type { OnUnexpected } from 'spirl-agent/runtime/grpc-adapter.js';
+import type { OnUnexpected } from 'spirl-agent/runtime/wire-error.js';
 import { Http2GrpcServer } from 'spirl-agent/runtime/http2-grpc-server.js';
 import type { Logger } from 'spirl-agent/runtime/logger.js';
 import { UNOBSERVED, type RpcObserver } from 'spirl-agent/runtime/rpc-observer.js';

@@ -1,4 +1,4 @@
-import { loadService } from 'spirl-agent/runtime/load-proto.js';
+import { loadDefinition } from 'spirl-agent/runtime/service-definition.js';
 import { issuanceMethods, type IssuanceMethodsParts } from './agent-issuance.js';
 import { BundleSync, type BundleSyncOptions } from './bundle-sync.js';
 import { createStateEncoder, type WireSyncRequest } from './messages.js';
@@ -13,7 +13,7 @@ export interface AgentMethods {
 
 /** `com.spirl.agent.v1.agent.API`, which is served on agents' sessions only. */
 export function createAgentMethods(issuance: IssuanceMethodsParts, syncing: BundleSyncOptions): AgentMethods {
-  const { definition } = loadService('spirl/agent/v1/agent.proto', 'com.spirl.agent.v1.agent.API');
+  const definition = loadDefinition('spirl/agent/v1/agent.proto', 'com.spirl.agent.v1.agent.API');
   const { path, decode, encode } = codecOf<WireSyncRequest, object>(definition, 'SyncTrustBundles');
   const sync = new BundleSync(syncing, { decode, encode: createStateEncoder(encode) });
   return {

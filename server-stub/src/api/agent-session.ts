@@ -1,6 +1,6 @@
 import type { Clock } from 'spirl-agent/runtime/clock.js';
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
-import { loadService } from 'spirl-agent/runtime/load-proto.js';
+import { loadDefinition } from 'spirl-agent/runtime/service-definition.js';
 import type { Logger } from 'spirl-agent/runtime/logger.js';
 import type { RpcCall, RpcConversation } from 'spirl-agent/runtime/rpc-method.js';
 import { timeLimit } from 'spirl-agent/runtime/time-limit.js';
@@ -86,7 +86,7 @@ export class AgentSessionApi {
 
   /** `com.spirl.agent.v1.session.API`, by path. */
   methods(): readonly ServedMethod[] {
-    const { definition } = loadService('spirl/agent/v1/session.proto', 'com.spirl.agent.v1.session.API');
+    const definition = loadDefinition('spirl/agent/v1/session.proto', 'com.spirl.agent.v1.session.API');
     const { path, decode, encode } = codecOf<LoginRequest, object>(definition, 'Login');
     const login = { decode, encode, begin: () => this.#begin() };
     return [

@@ -1,5 +1,5 @@
 import type { TrustBundle } from 'spirl-agent/domain/trust-bundle.js';
-import { loadService } from 'spirl-agent/runtime/load-proto.js';
+import { loadDefinition } from 'spirl-agent/runtime/service-definition.js';
 import { adminMethods } from './admin-caller.js';
 import { trustBundleMessage } from './admin-messages.js';
 import type { ServedMethod } from './rpc-methods.js';
@@ -13,7 +13,7 @@ export interface BundleEndpointOptions {
 
 /** `com.spirl.api.v1.bundle.API` */
 export function bundleEndpoint(options: BundleEndpointOptions): readonly ServedMethod[] {
-  const { definition } = loadService('spirl/admin/v1/bundle.proto', 'com.spirl.api.v1.bundle.API');
+  const definition = loadDefinition('spirl/admin/v1/bundle.proto', 'com.spirl.api.v1.bundle.API');
   return adminMethods(definition, {
     GetTrustBundle: ({ clusterId }: { clusterId: string }) => {
       options.clusters.require(clusterId);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { loadService } from 'spirl-agent/runtime/load-proto.js';
+import { loadDefinition } from 'spirl-agent/runtime/service-definition.js';
 import type { Logger } from 'spirl-agent/runtime/logger.js';
 import type { Operator } from '../domain/operator.js';
 import { adminMethods } from './admin-caller.js';
@@ -65,7 +65,7 @@ export function clusterAdmin(options: ClusterAdminOptions): readonly ServedMetho
   const note = (what: string, { name }: Operator, fields: object): void => {
     logger.info(what, { operator: name, ...fields });
   };
-  const { definition } = loadService('spirl/admin/v1/cluster.proto', 'com.spirl.api.v1.cluster.API');
+  const definition = loadDefinition('spirl/admin/v1/cluster.proto', 'com.spirl.api.v1.cluster.API');
   return adminMethods(definition, {
     RegisterCluster: async (
       { name, trustDomain, platform, publicKey }: WireRegistration,

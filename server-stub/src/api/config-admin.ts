@@ -1,5 +1,5 @@
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
-import { loadService } from 'spirl-agent/runtime/load-proto.js';
+import { loadDefinition } from 'spirl-agent/runtime/service-definition.js';
 import type { Logger } from 'spirl-agent/runtime/logger.js';
 import { adminMethods, type AdminMethod } from './admin-caller.js';
 import type { WireScope, WireUpdateConfig } from './admin-messages.js';
@@ -46,7 +46,7 @@ export interface ConfigAdminOptions {
 /** `com.spirl.api.v1.config.API` */
 export function configAdmin(options: ConfigAdminOptions): readonly ServedMethod[] {
   const { config } = options;
-  const { definition } = loadService('spirl/admin/v1/config.proto', 'com.spirl.api.v1.config.API');
+  const definition = loadDefinition('spirl/admin/v1/config.proto', 'com.spirl.api.v1.config.API');
   return adminMethods(definition, {
     UpdateConfig: update(options),
     GetConfig: ({ scope }: { scope: WireScope | null }) => {

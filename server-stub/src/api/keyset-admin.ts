@@ -1,5 +1,5 @@
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
-import { loadService } from 'spirl-agent/runtime/load-proto.js';
+import { loadDefinition } from 'spirl-agent/runtime/service-definition.js';
 import type { Keyset, Ring, SigningState } from '../domain/keyset.js';
 import type { Operator } from '../domain/operator.js';
 import { adminMethods, type AdminMethod } from './admin-caller.js';
@@ -77,7 +77,7 @@ export function keysetAdmin(options: KeysetAdminOptions): readonly ServedMethod[
       };
     };
   };
-  const { definition } = loadService('spirl/admin/v1/keyset.proto', 'com.spirl.api.v1.trustdomain.API');
+  const definition = loadDefinition('spirl/admin/v1/keyset.proto', 'com.spirl.api.v1.trustdomain.API');
   return adminMethods(definition, {
     TrustDomainInfo: (request: { trustDomain: string }) => info(options, request),
     TrustDomainSigningAuthorityStatus: (request: WireDeployment) => status(options, request),

@@ -2,7 +2,7 @@ import { type Attributes, canonicalAttributes } from 'spirl-agent/domain/attribu
 import { Overloaded } from 'spirl-agent/domain/overloaded.js';
 import type { JwtSvid, X509Svid } from 'spirl-agent/domain/svid.js';
 import type { DeploymentKeysets, TrustBundle } from 'spirl-agent/domain/trust-bundle.js';
-import { wireError, type OnUnexpected } from 'spirl-agent/runtime/grpc-adapter.js';
+import { wireError, type OnUnexpected } from 'spirl-agent/runtime/wire-error.js';
 import { status } from 'spirl-agent/runtime/grpc-code.js';
 import { framed } from 'spirl-agent/runtime/grpc-frame.js';
 import { madeOnce } from 'spirl-agent/runtime/made-once.js';
