@@ -220,7 +220,7 @@ test('both sides talk as they like, and the end is the server’s status', async
 
 test('a call ends with its signal, and the server hears of it', async (t) => {
   const reset = new Promise<number>((resolve) => {
-    void setUp(t, (stream) => stream.on('close', () => resolve(stream.rstCode ?? 0))).then(async ({ client }) => {
+    void setUp(t, (stream) => stream.on('close', () => resolve(stream.rstCode))).then(async ({ client }) => {
       const stop = new AbortController();
       const call = client.unary('/s/m', QUESTION, stop.signal);
       setTimeout(() => stop.abort(new Error('enough')), 50);
