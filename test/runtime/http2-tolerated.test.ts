@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { connect, type IncomingHttpHeaders } from 'node:http2';
+import { connect as connectSocket } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { framed } from '../../src/runtime/grpc-frame.js';
 import { EchoGrpcServer } from '../fakes/echo-grpc-server.js';
@@ -283,4 +286,25 @@ test('the code of a header block counts, not its text', async (t) => {
     ['/S/Echo', '/S/Echo', '/S/Echo', '/S/Echo'],
   );
   await harmless(t, server, peer);
+});
+
+test('a client of nghttp2 is served, whatever size it gives to the table of headers, and when', async (t) => {
+  const server = await EchoGrpcServer.open(t);
+  for (const first of [0, 4_096, 65_536]) {
+    const client = connect('http://localhost', {
+      createConnection: () => connectSocket(server.socketPath),
+      settings: { headerTableSize: first },
+    });
+    for (const size of [undefined, 0, undefined, 4_096, 100, 100_000, 0]) {
+      if (size !== undefined) {
+        await new Promise((resolve) => client.settings({ headerTableSize: 0 }, resolve));
+        await new Promise((resolve) => client.settings({ headerTableSize: size }, resolve));
+      }
+      const stream = client.request(Object.fromEntries(CALL));
+      const trailers = once(stream, 'trailers') as Promise<[IncomingHttpHeaders]>;
+      stream.end(HELLO).resume();
+      t.is((await trailers)[0]['grpc-status'], '0');
+    }
+    client.destroy();
+  }
 });
