@@ -1,4 +1,5 @@
 import type { Clock } from './clock.js';
+import { ENDED } from './ended.js';
 
 /** Lets a loop sleep until a moment or until somebody rings, whichever comes first. For one waiting loop. */
 export class Alarm {
@@ -28,6 +29,6 @@ export class Alarm {
     await Promise.race([rung, ...slept]);
     this.#wake = undefined;
     signal.removeEventListener('abort', end);
-    stop.abort();
+    stop.abort(ENDED);
   }
 }

@@ -16,8 +16,10 @@ import { serverSpiffeId } from '../../src/domain/session-identity.js';
 import { SpiffeId } from '../../src/domain/spiffe-id.js';
 import { type Clock, systemClock } from '../../src/runtime/clock.js';
 import { SpirlError } from '../../src/runtime/errors.js';
+import { statusName } from '../../src/runtime/grpc-status.js';
 import { Latest } from '../../src/runtime/latest.js';
 import { type Logger, silentLogger } from '../../src/runtime/logger.js';
+import { UNOBSERVED } from '../../src/runtime/rpc-observer.js';
 import { MemoryRecordStore } from './memory-record-store.js';
 import { plainSealer } from './plain-sealer.js';
 
@@ -63,6 +65,7 @@ export async function startAgentsEndpoint(storage: EndpointStorage, port = 0) {
   const connected = new ConnectedAgents(clock);
   const issued: Parameters<Issuance['issueX509Svid']>[1][] = [];
   const unexpected: unknown[] = [];
+  const handled: string[] = [];
   const onUnexpected = (error: unknown): void => void unexpected.push(error);
 
   const sessions = new AgentSessionApi({
@@ -102,6 +105,10 @@ export async function startAgentsEndpoint(storage: EndpointStorage, port = 0) {
     logger,
     methods: [...sessions.methods(), ...agentApi.methods],
     onUnexpected,
+    observer: {
+      ...UNOBSERVED,
+      handled: ({ method, type }, code) => void handled.push(`${type} ${method} ${statusName(code)}`),
+    },
     shutdownGraceMs: 50,
     ...(storage.limits !== undefined && { limits: storage.limits }),
   });
@@ -117,6 +124,8 @@ export async function startAgentsEndpoint(storage: EndpointStorage, port = 0) {
     connected,
     issued,
     unexpected,
+    /** Each ended call: type, method and outcome. */
+    handled,
     /** Publishes a state with this revision of the deployment. */
     publishRevision(revision: number, epoch = 1): void {
       const state = trustAt(trust.value.version + 1, revision, sessionCa.state.value.certificates, epoch);

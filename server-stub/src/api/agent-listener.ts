@@ -23,7 +23,6 @@ const CALL_LIMITS = {
   streamsPerConnection: 100,
   /** A batch of a hundred certificate requests comes without asking. */
   windows: { connection: 1024 * 1024, stream: 256 * 1024 },
-  openingMs: 10_000,
   requestMs: 30_000,
   keepaliveMs: 20_000,
   keepaliveTimeoutMs: 20_000,
@@ -33,6 +32,7 @@ export interface AgentListenerLimits {
   readonly connections: number;
   /** TLS handshakes under way. */
   readonly handshakes: number;
+  /** How long a handshake may take, and after it the beginning of HTTP/2. */
   readonly handshakeMs: number;
   /** A connection without a session certificate is there to log in; this is all the time it gets. */
   readonly anonymousMs: number;
@@ -104,14 +104,14 @@ export class AgentListener {
     this.#options = options;
     this.#limits = options.limits ?? AGENT_LISTENER_LIMITS;
     const { methods, onUnexpected, observer = UNOBSERVED, clock } = options;
-    const { ageMs, anonymousMs } = this.#limits;
+    const { ageMs, anonymousMs, handshakeMs } = this.#limits;
     this.#grpc = new Http2GrpcServer({
       methods: new Map(methods),
       // Each method judges the session, where the refusal can depend on it.
       admit: () => nothing,
       ...{ observer, onUnexpected, clock },
       // One that is not used goes when it is too old, like any other.
-      limits: { ...CALL_LIMITS, idleMs: 2 * ageMs },
+      limits: { ...CALL_LIMITS, openingMs: handshakeMs, idleMs: 2 * ageMs },
     });
     this.#ages = new ConnectionAges(this.#limits, clock);
     this.#logins = new DeadlineQueue(anonymousMs, clock);

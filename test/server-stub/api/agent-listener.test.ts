@@ -125,6 +125,46 @@ test('connections and handshakes have limits; what is refused harms nobody', asy
   await server.stop();
 });
 
+test('who has finished the handshake and then says nothing of HTTP/2 is not waited for', async (t) => {
+  const limits = { ...AGENT_LISTENER_LIMITS, handshakeMs: 300 };
+  const server = await startAgentsEndpoint(endpointStorage({ limits }));
+  const silent = await tls(server);
+  await until(() => silent.closed);
+  await until(() => server.listener.connections === 0);
+  t.pass();
+  await server.stop();
+});
+
+test('a request that is too long is refused, and the connection serves on', async (t) => {
+  const server = await startAgentsEndpoint(endpointStorage());
+  const connection = rawConnection(server);
+  const long = { items: [{ attributes: {}, csr: Buffer.alloc(8 * 1024 * 1024) }] };
+  t.deepEqual(await callStatus(connection.agentApi, 'MintX509SVIDs', long), {
+    code: status.RESOURCE_EXHAUSTED,
+    details: 'request: a message has at most 8388608 bytes, this one has 8388618',
+  });
+  t.is((await callStatus(connection.sessionApi, 'Renew', {})).code, status.UNAUTHENTICATED);
+  connection.retire();
+  await server.stop();
+});
+
+test('each call of an agent is counted by its type and outcome', async (t) => {
+  const server = await startAgentsEndpoint(endpointStorage());
+  const node = await TestNode.of(server);
+  const agent = await node.start(server.port);
+  await until(() => agent.client.status().connected);
+  const attributes = { 'linux.user.name': ['alice'] };
+  await agent.client.issuer.mint([{ attributes, renewal: false }], new AbortController().signal);
+  await agent.stop();
+  await until(() => server.handled.length === 3);
+  t.deepEqual(server.handled.toSorted(), [
+    'bidi_stream Login OK',
+    'bidi_stream SyncTrustBundles Canceled',
+    'unary MintX509SVIDs OK',
+  ]);
+  await server.stop();
+});
+
 test('a port that is taken is said so', async (t) => {
   const server = await startAgentsEndpoint(endpointStorage());
   const error = await t.throwsAsync(startAgentsEndpoint(endpointStorage(), server.port));
