@@ -122,6 +122,8 @@ export class AgentListener {
       // Judged in `#accept`, where the refusal can be put in a sentence.
       rejectUnauthorized: false,
       handshakeTimeout: this.#limits.handshakeMs,
+      // What there is to say in one turn of the event loop is one write already; it must not wait for the answer to the last one.
+      noDelay: true,
     });
     this.#tls.maxConnections = this.#limits.connections;
     this.#tls.on('connection', (socket: Socket) => this.#countHandshake(socket));
