@@ -6,7 +6,20 @@ import { framed } from '../../src/runtime/grpc-frame.js';
 import { EchoGrpcServer } from '../fakes/echo-grpc-server.js';
 import { literalString, plainBlock, type Field } from '../fakes/hpack-encoder.js';
 import { Http2Peer } from '../fakes/http2-peer.js';
-import { CALL, call, FLAG, FRAME, harmless, headers, HELLO, open, served, setting, uint32 } from '../fakes/raw-grpc.js';
+import {
+  CALL,
+  call,
+  callOf,
+  FLAG,
+  FRAME,
+  harmless,
+  headers,
+  HELLO,
+  open,
+  served,
+  setting,
+  uint32,
+} from '../fakes/raw-grpc.js';
 import { frame, PREFACE, SETTINGS, SETTINGS_ACK } from '../workload-api/raw-http2.js';
 
 // What clients may do, and some do: each gets its answer.
@@ -307,4 +320,15 @@ test('a client of nghttp2 is served, whatever size it gives to the table of head
     }
     client.destroy();
   }
+});
+
+test('calls of one connection share it', async (t) => {
+  const { server, peer } = await rig(t);
+  peer.send(frame(SET, 0, 0, setting(4, 2 ** 31 - 1)), frame(WINDOW_UPDATE, 0, 0, uint32(2 ** 31 - 1 - 65_535)));
+  for (const stream of [1, 3, 5]) peer.send(call(stream, callOf('Pour')));
+  const received = (stream: number): number => peer.stream(stream).data.reduce((sum, { length }) => sum + length, 0);
+  await peer.until(() => received(1) + received(3) + received(5) > 20_000_000);
+  for (const stream of [1, 3, 5]) t.true(received(stream) > 4_000_000, `${stream}: ${received(stream)}`);
+  await served(t, peer, 7);
+  await harmless(t, server, peer);
 });
