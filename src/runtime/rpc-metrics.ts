@@ -1,5 +1,5 @@
-import type { status } from '@grpc/grpc-js';
 import type { Counter, Histogram } from 'prom-client';
+import type { status } from './grpc-code.js';
 import { statusName } from './grpc-status.js';
 import type { RpcLabels, RpcObserver } from './rpc-observer.js';
 

@@ -219,15 +219,15 @@ test('both sides talk as they like, and the end is the server’s status', async
 });
 
 test('a call ends with its signal, and the server hears of it', async (t) => {
-  const reset = new Promise<number>((resolve) => {
-    void setUp(t, (stream) => stream.on('close', () => resolve(stream.rstCode))).then(async ({ client }) => {
-      const stop = new AbortController();
-      const call = client.unary('/s/m', QUESTION, stop.signal);
-      setTimeout(() => stop.abort(new Error('enough')), 50);
-      await t.throwsAsync(call, { message: 'enough' });
-      await t.throwsAsync(client.unary('/s/m', QUESTION, stop.signal), { message: 'enough' });
-    });
+  const stop = new AbortController();
+  let heard = (_code: number): void => {};
+  const reset = new Promise<number>((resolve) => (heard = resolve));
+  const { client } = await setUp(t, (stream) => {
+    stream.on('close', () => heard(stream.rstCode));
+    stop.abort(new Error('enough'));
   });
+  await t.throwsAsync(client.unary('/s/m', QUESTION, stop.signal), { message: 'enough' });
+  await t.throwsAsync(client.unary('/s/m', QUESTION, stop.signal), { message: 'enough' });
   t.is(await reset, constants.NGHTTP2_CANCEL);
 });
 
