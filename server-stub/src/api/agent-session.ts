@@ -100,8 +100,9 @@ export class AgentSessionApi {
   #open(login: Omit<LoginConversationParts, 'over'>, call: RpcCall): RpcConversation {
     if (this.#logins >= MAX_LOGINS) throw new SpirlError('LIMIT_REACHED', 'too many logins are under way: try again');
     this.#logins++;
-    const late = new SpirlError('DEADLINE_EXCEEDED', `the login took longer than ${LOGIN_MS / 1000} s`);
-    const inTime = timeLimit(LOGIN_MS, this.#options.clock, () => call.fail(late));
+    const inTime = timeLimit(LOGIN_MS, this.#options.clock, () =>
+      call.fail(new SpirlError('DEADLINE_EXCEEDED', `the login took longer than ${LOGIN_MS / 1000} s`)),
+    );
     const over = (): void => {
       this.#logins--;
       inTime();
