@@ -11,8 +11,8 @@ import { ISSUER_DEADLINE_MS, type JwtIssuer, type SvidMetrics } from './issuer.j
 import { JwtCache, type JwtCacheLimits, type JwtEntry, type JwtSubject } from './jwt-cache.js';
 import { policyPart } from './policy-part.js';
 import { RenewalGate } from './renewal-gate.js';
-import { LOOK_EVERY_MS, RenewalLoop } from './renewal-loop.js';
-import { planRenewals, type Instant, type Plan } from './renewal-plan.js';
+import { type Look, RenewalLoop } from './renewal-loop.js';
+import type { Instant } from './renewal-plan.js';
 import { isExpiring, lifetimeOf, renewalDueAt, renewalFraction } from './renewal-schedule.js';
 import { standingOf } from './taint-wave.js';
 import type { PolicyChange, TrustSource } from './trust-source.js';
@@ -76,9 +76,11 @@ export class JwtSvids {
     this.#outage = new Outage(parts.random);
     const { clock, log } = parts;
     const work = {
-      plan: (now: Instant) => this.#plan(now),
+      look: (now: Instant) => this.#look(now),
+      isWanted: ({ entry }: Refresh) => this.#isWanted(entry),
       renew: async (due: readonly Refresh[]) => {
         await Promise.all(due.map(({ entry }) => this.#refresh(entry)));
+        return due.filter(({ entry }) => this.#isWanted(entry)).map(({ entry }) => refreshOf(entry));
       },
     };
     const loop = { gate: new RenewalGate(), outage: this.#outage, clock, log, sent: 'JWT-SVID refreshes sent' };
@@ -126,8 +128,10 @@ export class JwtSvids {
     const entry = this.#cache.find(subject.key);
     const valid = entry !== undefined && isServable(entry, this.#parts.clock.now());
     if (valid && entry.policyVersion === policyVersion) {
-      if (!entry.wanted && entry.dueAt - this.#parts.clock.now() < LOOK_EVERY_MS) this.#loop.wake();
-      entry.wanted = true;
+      if (!entry.wanted) {
+        entry.wanted = true;
+        this.#loop.add(refreshOf(entry));
+      }
       return entry.svid;
     }
     try {
@@ -200,28 +204,36 @@ export class JwtSvids {
     }
   }
 
-  #plan(now: Instant): Plan<Refresh> {
+  /** Not when another one has taken its place; one of an older policy is minted anew when it is asked for. */
+  #isWanted(entry: JwtEntry): boolean {
+    const current = entry.policyVersion === this.#parts.trust.view?.policy.version;
+    return entry.wanted && !entry.refreshing && current && this.#cache.peek(entry.key) === entry;
+  }
+
+  #look(now: Instant): Look<Refresh> {
     const policyVersion = this.#parts.trust.view?.policy.version;
-    const wanted: Refresh[] = [];
+    const candidates: Refresh[] = [];
     let expiring = 0;
-    let expiryInMs = Infinity;
+    let nextInMs = Infinity;
     for (const entry of this.#cache.all()) {
-      const { lifetime, dueAt, attempts, retryAt } = entry;
+      const { lifetime } = entry;
       if (lifetime.end <= now.wall) {
         this.#cache.remove(entry.key);
         continue;
       }
-      expiryInMs = Math.min(expiryInMs, lifetime.end - now.wall);
-      // One of an older policy is minted anew when it is asked for.
+      nextInMs = Math.min(nextInMs, lifetime.end - now.wall);
       if (!entry.wanted || entry.policyVersion !== policyVersion) continue;
       if (isExpiring(lifetime, now.wall)) expiring++;
-      if (entry.refreshing) continue;
-      wanted.push({ entry, dueAt, forcedAt: undefined, retryAt, attempts, notAfter: lifetime.end });
+      if (!entry.refreshing) candidates.push(refreshOf(entry));
     }
     this.#parts.metrics.expiring('jwt', expiring);
-    const { due, nextInMs } = planRenewals(wanted, now);
-    return { due, nextInMs: Math.min(nextInMs, expiryInMs) };
+    return { candidates, nextInMs };
   }
+}
+
+function refreshOf(entry: JwtEntry): Refresh {
+  const { dueAt, retryAt, attempts, lifetime } = entry;
+  return { entry, dueAt, forcedAt: undefined, retryAt, attempts, notAfter: lifetime.end };
 }
 
 function isServable(entry: JwtEntry, now: number): boolean {

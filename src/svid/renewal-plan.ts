@@ -32,7 +32,12 @@ export function dueInMs(candidate: Candidate, now: Instant): number {
   return Math.max(Math.min(ordinary, forced), candidate.retryAt - now.monotonic);
 }
 
-/** What to renew now and when to ask again. Failing ones go behind the others, so that they hold nobody up. */
+/** First what has not failed yet, so that failing ones hold nobody up, then the oldest expiry. */
+export function byUrgency(a: Candidate, b: Candidate): number {
+  return a.attempts - b.attempts || a.notAfter - b.notAfter;
+}
+
+/** What to renew now and when to ask again, by looking at all: what `RenewalQueue` agrees with, and the fleet simulator uses. */
 export function planRenewals<T extends Candidate>(candidates: Iterable<T>, now: Instant): Plan<T> {
   const due: T[] = [];
   let nextInMs = Infinity;
@@ -41,6 +46,6 @@ export function planRenewals<T extends Candidate>(candidates: Iterable<T>, now: 
     if (inMs <= 0) due.push(candidate);
     else nextInMs = Math.min(nextInMs, inMs);
   }
-  due.sort((a, b) => a.attempts - b.attempts || a.notAfter - b.notAfter);
+  due.sort(byUrgency);
   return { due, nextInMs };
 }

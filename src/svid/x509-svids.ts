@@ -7,8 +7,8 @@ import { ClockJumps } from './clock-jump.js';
 import type { Resolution, SvidMetrics } from './issuer.js';
 import { policyPart } from './policy-part.js';
 import { RenewalGate } from './renewal-gate.js';
-import { LOOK_EVERY_MS, RenewalLoop } from './renewal-loop.js';
-import { dueInMs, planRenewals, type Candidate, type Instant, type Plan } from './renewal-plan.js';
+import { type Look, RenewalLoop } from './renewal-loop.js';
+import { dueInMs, type Candidate, type Instant } from './renewal-plan.js';
 import { isExpiring } from './renewal-schedule.js';
 import { forcedRenewalAt } from './taint-wave.js';
 import type { PolicyChange, TrustView } from './trust-source.js';
@@ -58,8 +58,9 @@ export class X509Svids {
     const changed = (entry: X509Entry): void => this.#changed(entry);
     this.#minting = new X509Minting(parts, this.#cache, this.#outage, changed, this.#ended.signal);
     const work = {
-      plan: (now: Instant) => this.#plan(now),
-      renew: (due: readonly Renewable[]) => this.#minting.renew(due.map(({ entry }) => entry)),
+      look: (now: Instant) => this.#look(now),
+      isWanted: (found: Renewable, now: Instant) => this.#isWanted(found, now),
+      renew: (due: readonly Renewable[]) => this.#renew(due),
     };
     const { clock, log, renewalsPerSecond } = parts;
     const loop = { gate: new RenewalGate(renewalsPerSecond), outage: this.#outage, clock, log, sent: 'Renewals sent' };
@@ -175,12 +176,11 @@ export class X509Svids {
 
   #changed(entry: X509Entry): void {
     this.#parts.changed();
-    const { trust, clock } = this.#parts;
+    const { trust } = this.#parts;
     const candidate = trust.view === undefined ? undefined : renewableOf(entry, trust.view);
     if (candidate === undefined) return;
     if (candidate.held.policyVersion !== trust.view?.policy.version) this.#parts.stale();
-    const now = { wall: clock.now(), monotonic: clock.monotonic() };
-    if (dueInMs(candidate, now) < LOOK_EVERY_MS) this.#loop.wake();
+    this.#loop.add(candidate);
   }
 
   #policyChanged(entry: X509Entry): void {
@@ -194,23 +194,38 @@ export class X509Svids {
     if (entry.watchers.size === 0 && entry.flight === undefined) this.#cache.remove(entry);
   }
 
-  #plan(now: Instant): Plan<Renewable> {
+  #look(now: Instant): Look<Renewable> {
     this.#jumps.look(now);
     const trust = this.#parts.trust.view;
-    if (trust === undefined) return { due: [], nextInMs: Infinity };
-    const renewable: Renewable[] = [];
+    if (trust === undefined) return { candidates: [], nextInMs: Infinity };
+    const candidates: Renewable[] = [];
     let expiring = 0;
-    let expiryInMs = Infinity;
+    let nextInMs = Infinity;
     for (const entry of this.#cache.all()) {
       const candidate = renewableOf(entry, trust);
       if (candidate === undefined || this.#letGo(candidate, now)) continue;
       if (isExpiring(candidate.held.lifetime, now.wall)) expiring++;
-      if (candidate.notAfter > now.wall) expiryInMs = Math.min(expiryInMs, candidate.notAfter - now.wall);
-      if (entry.flight === undefined) renewable.push(candidate);
+      if (candidate.notAfter > now.wall) nextInMs = Math.min(nextInMs, candidate.notAfter - now.wall);
+      if (entry.flight === undefined) candidates.push(candidate);
     }
     this.#parts.metrics.expiring('x509', expiring);
-    const { due, nextInMs } = planRenewals(renewable, now);
-    return { due, nextInMs: Math.min(nextInMs, expiryInMs) };
+    return { candidates, nextInMs };
+  }
+
+  /** Not when it has got another SVID meanwhile, or is getting one. */
+  #isWanted(found: Renewable, now: Instant): boolean {
+    const { entry, held } = found;
+    if (entry.flight !== undefined || entry.held?.svid !== held.svid || !this.#cache.holds(entry)) return false;
+    return !this.#letGo(found, now);
+  }
+
+  /** Settles with those that still have the SVID that they had. */
+  async #renew(due: readonly Renewable[]): Promise<readonly Renewable[]> {
+    await this.#minting.renew(due.map(({ entry }) => entry));
+    const trust = this.#parts.trust.view;
+    if (trust === undefined) return [];
+    const failed = due.filter(({ entry, held }) => entry.held?.svid === held.svid && this.#cache.holds(entry));
+    return failed.flatMap(({ entry }) => renewableOf(entry, trust) ?? []);
   }
 
   /** Ends what has expired and could not be renewed, and what is due but wanted by nobody. */
