@@ -8,6 +8,7 @@ import { measureRows } from './measure.js';
 import { reportPage } from './report/page.js';
 import { printedRows, printIntoDocs } from './report/printed-page.js';
 import { projectRoot } from './rig/program.js';
+import { SharedDomain } from './rig/shared-domain.js';
 import { spreadOf, type Effort, type Spread } from './row.js';
 import { ROWS } from './rows.js';
 
@@ -32,10 +33,13 @@ const folder = join(projectRoot, 'bench/results');
 const profiles = join(folder, 'profiles');
 mkdirSync(profiles, { recursive: true });
 
+// Profiles are of one row each, so its programs are too.
+const shared = quick && !profile ? new SharedDomain() : undefined;
 const effortOf = ({ id }: { readonly id: string }): Effort => ({
   quick,
   fullTime: args.includes('--full-time'),
   ...(profile && { profiling: { folder: profiles } }),
+  ...(shared !== undefined && { shared }),
   rounds: quick ? 2 : 7,
   sampleMs: quick ? 80 : 1_000,
   progress: (text) => process.stderr.isTTY && process.stderr.write(`\r\u001b[K${id}: ${text} `),
@@ -56,6 +60,7 @@ for (const row of rows) {
   }
 }
 const results = await measureRows(rows, effortOf, (text) => process.stdout.write(text));
+await shared?.stop();
 if (results.some(({ failure }) => failure !== undefined)) process.exitCode = 1;
 
 const now = new Date().toISOString();

@@ -1,4 +1,5 @@
 import type { Profiling } from './rig/program.js';
+import type { TrustDomain } from './rig/trust-domain.js';
 
 /** A figure of one row: the candidate's rate or cost as a ratio to an anchor of the same run. */
 export interface Figure {
@@ -32,6 +33,8 @@ export interface Effort {
   readonly fullTime?: boolean;
   /** Where the programs under test write CPU profiles, when asked for. */
   readonly profiling?: Profiling;
+  /** The trust domain that rows use together; none: each has its own. */
+  readonly shared?: { domain(): Promise<TrustDomain> };
   readonly rounds: number;
   /** Milliseconds of one sample of one case. */
   readonly sampleMs: number;

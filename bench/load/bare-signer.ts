@@ -2,8 +2,6 @@ import { once } from 'node:events';
 import { Agent as PlainAgent, request as plainRequest } from 'node:http';
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
 import { Worker } from 'node:worker_threads';
-import { ClientSecretCredential } from '@azure/identity';
-import { CryptographyClient, KeyClient } from '@azure/keyvault-keys';
 import type { BareCalls } from '../key-services/key-service.js';
 import { serveCommands } from '../rig/commands.js';
 import { closedLoop, type LoopResult } from './closed-loop.js';
@@ -54,6 +52,8 @@ async function overSessions({ kind: _, sessions, ...place }: BareCalls & { kind:
 }
 
 async function withOfficialClient({ vaultUrl }: BareCalls & { kind: 'keyVault' }): Promise<Loop> {
+  const { ClientSecretCredential } = await import('@azure/identity');
+  const { CryptographyClient, KeyClient } = await import('@azure/keyvault-keys');
   const { AZURE_TENANT_ID = '', AZURE_CLIENT_ID = '', AZURE_CLIENT_SECRET = '' } = process.env;
   const credential = new ClientSecretCredential(AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET);
   const { id = '' } = await new KeyClient(vaultUrl, credential).createEcKey('bare', { curve: 'P-256', hsm: true });

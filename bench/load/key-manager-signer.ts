@@ -1,8 +1,6 @@
 import { DeclaredFiles } from '../../src/runtime/declared-files.js';
 import { systemClock } from '../../src/runtime/clock.js';
 import { silentLogger } from '../../src/runtime/logger.js';
-import { createKmsSigningApi, defaultAwsRegion } from '../../server-stub/src/cloud/aws/kms-signing-api.js';
-import { createKeyVaultSigningApi } from '../../server-stub/src/cloud/azure/key-vault-signing-api.js';
 import { KeyManagers } from '../../server-stub/src/key-manager/key-managers.js';
 import { bindingProblem } from '../../server-stub/src/key-manager/pkcs11/cryptoki.js';
 import { rawFromDer } from '../../server-stub/src/signer/ecdsa-signature.js';
@@ -34,11 +32,15 @@ function managersOf({ extension, declared }: Pick<KeyService, 'extension' | 'dec
     logger: silentLogger,
     metrics: NOBODY,
     random: Math.random,
+    // As the server does: a client is loaded by whoever uses it.
     connectAwsKms: {
-      defaultRegion: defaultAwsRegion,
-      connect: (region) => Promise.resolve(createKmsSigningApi(region)),
+      defaultRegion: async () =>
+        (await import('../../server-stub/src/cloud/aws/kms-signing-api.js')).defaultAwsRegion(),
+      connect: async (region) =>
+        (await import('../../server-stub/src/cloud/aws/kms-signing-api.js')).createKmsSigningApi(region),
     },
-    connectKeyVault: (vaultURL) => Promise.resolve(createKeyVaultSigningApi(vaultURL)),
+    connectKeyVault: async (vaultURL) =>
+      (await import('../../server-stub/src/cloud/azure/key-vault-signing-api.js')).createKeyVaultSigningApi(vaultURL),
     spec: () => ({ extensions: extension }),
   });
 }

@@ -150,9 +150,14 @@ export class TrustDomain {
     return agent;
   }
 
+  /** Those that still run. */
+  async stopAgents(): Promise<void> {
+    await Promise.all(this.#agents.splice(0).map(({ program }) => program.stop()));
+  }
+
   async stop(): Promise<void> {
     this.admin.close();
-    await Promise.all(this.#agents.map(({ program }) => program.stop()));
+    await this.stopAgents();
     await this.server.stop();
     if (existsSync(this.dir)) rmSync(this.dir, { recursive: true, force: true });
   }

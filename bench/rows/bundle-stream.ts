@@ -2,7 +2,8 @@ import type { BareTlsServer } from '../anchor/bare-tls.js';
 import type { BundleAgents } from '../load/bundle-agents.js';
 import { LoadProcess } from '../rig/load-process.js';
 import { Rotation } from '../rig/rotation.js';
-import { TrustDomain } from '../rig/trust-domain.js';
+import { leaveDomain, openDomain } from '../rig/shared-domain.js';
+import type { TrustDomain } from '../rig/trust-domain.js';
 import { cpuSeconds, memoryKib } from '../rig/usage.js';
 import { shuffled } from '../rounds.js';
 import { spreadOf, type Effort, type Figure, type Row } from '../row.js';
@@ -38,7 +39,7 @@ async function sampleState(agents: Agents, pid: number, send: () => Promise<unkn
 }
 
 async function measure(effort: Effort): Promise<readonly Figure[]> {
-  const domain = await TrustDomain.start(effort.profiling);
+  const domain = await openDomain(effort);
   const bare = new LoadProcess<BareTlsServer>('anchor/bare-tls.js');
   const agents = await loggedIn(domain, effort);
   const shadows = await doubles(agents);
@@ -54,7 +55,7 @@ async function measure(effort: Effort): Promise<readonly Figure[]> {
     return figures(samples, count, memoryKib(domain.server.pid).resident / 1024);
   } finally {
     await Promise.all([...agents, ...shadows, bare].map((load) => load.stop()));
-    await domain.stop();
+    await leaveDomain(domain, effort);
   }
 }
 

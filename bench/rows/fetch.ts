@@ -3,7 +3,7 @@ import type { BareServer } from '../anchor/bare-http2.js';
 import type { LoopOptions, LoopResult, WorkloadLoad } from '../load/workloads.js';
 import { JWT_PATH, jwtRequest, X509_PATH } from '../load/requests.js';
 import { LoadProcess } from '../rig/load-process.js';
-import { TrustDomain } from '../rig/trust-domain.js';
+import { leaveDomain, openDomain } from '../rig/shared-domain.js';
 import { cpuSeconds } from '../rig/usage.js';
 import { inRounds, ratiosOf } from '../rounds.js';
 import { spreadOf, type Effort, type Figure, type Row } from '../row.js';
@@ -57,7 +57,7 @@ const CASES = [
 type CaseName = `${'agent' | 'bare'} ${(typeof CASES)[number]['name']}`;
 
 async function measure(effort: Effort): Promise<readonly Figure[]> {
-  const domain = await TrustDomain.start(effort.profiling);
+  const domain = await openDomain(effort);
   const load = new LoadProcess<WorkloadLoad>('load/workloads.js');
   const bare = new LoadProcess<BareServer>('anchor/bare-http2.js');
   try {
@@ -82,7 +82,7 @@ async function measure(effort: Effort): Promise<readonly Figure[]> {
     return figures(samples, svid.length);
   } finally {
     await Promise.all([load.stop(), bare.stop()]);
-    await domain.stop();
+    await leaveDomain(domain, effort);
   }
 }
 

@@ -3,13 +3,14 @@ import type { MintingAgent } from '../load/minting-agent.js';
 import { X509_PATH } from '../load/requests.js';
 import type { WorkloadLoad } from '../load/workloads.js';
 import { LoadProcess } from '../rig/load-process.js';
-import { TrustDomain } from '../rig/trust-domain.js';
+import { leaveDomain, openDomain } from '../rig/shared-domain.js';
+import type { TrustDomain } from '../rig/trust-domain.js';
 import { inRounds } from '../rounds.js';
 import { spreadOf, warmUpMs, type Effort, type Figure, type Row } from '../row.js';
 import { sampleFetches } from './fetch.js';
 import { minterOf, sampleMints } from './mint-over-wire.js';
 import { bundleUpdates, samplePush, type PushSample } from './push.js';
-import { closeStage, openStage, sampleWave, WITHOUT_GATE } from './wave.js';
+import { closeStage, growStage, sampleWave, startStage, WITHOUT_GATE } from './wave.js';
 
 const MOST_PER_DOUBLING = 1.1;
 
@@ -79,66 +80,76 @@ async function fetching(domain: TrustDomain, effort: Effort): Promise<Figure> {
 type Sampler<Result> = (ms: number) => Promise<Result>;
 
 const paceOf = ({ quick }: Effort): Pick<Effort, 'rounds' | 'sampleMs'> =>
-  quick ? { rounds: 2, sampleMs: 200 } : { rounds: 4, sampleMs: 1_500 };
+  quick ? { rounds: 2, sampleMs: 100 } : { rounds: 4, sampleMs: 1_500 };
 
-/** Updates to N streams, all on one agent that has been updated before. */
-async function updates(domain: TrustDomain, count: number, effort: Effort): Promise<PushSample[]> {
+/** Of one size. */
+const roundsOf = ({ quick }: Effort, full: number): number => (quick ? 1 : full);
+
+/** Updates to N streams of one agent, which get more and more. */
+async function pushing(domain: TrustDomain, effort: Effort): Promise<readonly Figure[]> {
   const agent = await domain.startAgent();
   const load = new LoadProcess<WorkloadLoad>('load/workloads.js');
   const others = new LoadProcess<WorkloadLoad>('load/workloads.js');
-  const warm = {
-    sockets: [agent.socket],
-    path: X509_PATH,
-    body: Buffer.alloc(0),
-    inFlight: 8,
-    ms: warmUpMs(effort),
-  } as const;
-  await load.do('loop', { ...warm, connectionPer: 'call' });
-  await load.do('open', [agent.socket], count);
   const target = { pid: agent.program.pid, socket: agent.socket, load, push: bundleUpdates(domain) };
-  const samples: PushSample[] = [];
-  for (let round = 0; round < (effort.quick ? 1 : 5); round++) samples.push(await samplePush(target, others));
+  const warm = { sockets: [agent.socket], path: X509_PATH, body: Buffer.alloc(0), inFlight: 8, ms: warmUpMs(effort) };
+  await load.do('loop', { ...warm, connectionPer: 'call' });
+  const growth: { size: number; samples: PushSample[] }[] = [];
+  let open = 0;
+  for (const size of sizes(effort.quick ? 125 : 625)) {
+    effort.progress(`${size} streams`);
+    await load.do('open', [agent.socket], size - open);
+    open = size;
+    // The code of an update is compiled with the first size.
+    if (growth.length === 0) await samplePush(target, others);
+    const samples: PushSample[] = [];
+    for (let round = 1; round <= roundsOf(effort, 5); round++) samples.push(await samplePush(target, others));
+    growth.push({ size, samples });
+  }
   await load.do('closeAll');
   await Promise.all([load.stop(), others.stop()]);
   await agent.program.stop();
-  return samples;
-}
-
-async function pushing(domain: TrustDomain, effort: Effort): Promise<readonly Figure[]> {
-  const wall: { size: number; cost: number }[] = [];
-  const cpu: { size: number; cost: number }[] = [];
-  for (const size of sizes(effort.quick ? 125 : 625)) {
-    effort.progress(`${size} streams`);
-    const samples = await updates(domain, size, effort);
-    wall.push({ size, cost: spreadOf(samples.map(({ wallMs }) => wallMs)).median });
-    cpu.push({ size, cost: spreadOf(samples.map(({ cpuSeconds }) => cpuSeconds * 1000)).median });
-  }
+  const costs = (of: (sample: PushSample) => number) =>
+    growth.map(({ size, samples }) => ({ size, cost: spreadOf(samples.map(of)).median }));
   return [
-    growthFigure('B6: streams updated, first to last', 'ms', wall),
-    growthFigure('B6: streams updated, agent CPU', 'ms', cpu),
+    growthFigure(
+      'B6: streams updated, first to last',
+      'ms',
+      costs(({ wallMs }) => wallMs),
+    ),
+    growthFigure(
+      'B6: streams updated, agent CPU',
+      'ms',
+      costs(({ cpuSeconds }) => cpuSeconds * 1000),
+    ),
   ];
 }
 
-/** CPU of agent and server for a wave of N, as fast as it goes. */
+/** CPU of agent and server for a wave of N, as fast as it goes, on one agent whose streams get more and more. */
 async function waves(domain: TrustDomain, effort: Effort): Promise<Figure> {
   const growth: { size: number; cost: number }[] = [];
-  for (const size of sizes(effort.quick ? 250 : 1_250)) {
+  let stage = await startStage(domain, 8 * SMALLEST_WAVE.full, {
+    renewalsPerSecond: WITHOUT_GATE,
+    taintDelayMax: '0s',
+  });
+  for (const size of sizes(effort.quick ? SMALLEST_WAVE.quick : SMALLEST_WAVE.full)) {
     effort.progress(`wave of ${size}`);
-    const stage = await openStage(domain, size, { renewalsPerSecond: WITHOUT_GATE, taintDelayMax: '0s' });
+    stage = await growStage(stage, size);
+    if (growth.length === 0) await sampleWave(stage, 120_000);
     const costs: number[] = [];
-    // The first one warms up.
-    for (let round = 0; round <= (effort.quick ? 1 : 3); round++) {
+    for (let round = 1; round <= roundsOf(effort, 3); round++) {
       const { agentCpu, serverCpu } = await sampleWave(stage, 120_000);
-      if (round > 0) costs.push(agentCpu + serverCpu);
+      costs.push(agentCpu + serverCpu);
     }
-    await closeStage(stage);
     growth.push({ size, cost: spreadOf(costs).median });
   }
+  await closeStage(stage);
   return growthFigure('B8: SVIDs renewed in a wave, CPU of both sides', 's', growth);
 }
 
+const SMALLEST_WAVE = { quick: 125, full: 1_250 };
+
 async function measure(effort: Effort): Promise<readonly Figure[]> {
-  const domain = await TrustDomain.start(effort.profiling);
+  const domain = await openDomain(effort);
   try {
     return [
       await minting(domain, effort),
@@ -147,7 +158,7 @@ async function measure(effort: Effort): Promise<readonly Figure[]> {
       await waves(domain, effort),
     ];
   } finally {
-    await domain.stop();
+    await leaveDomain(domain, effort);
   }
 }
 

@@ -55,9 +55,12 @@ class Ways {
     const bare = new LoadProcess<BareSigner>('load/bare-signer.js', { env });
     const module = new LoadProcess<KeyManagerSigner>('load/key-manager-signer.js', { env });
     const agent = new LoadProcess<MintingAgent>('load/minting-agent.js');
-    await bare.do('prepare', service.bare);
-    await module.do('prepare', { extension, declared });
-    const domain = await TrustDomain.start(effort.profiling, { config: { extensions: declared, managedConfig }, env });
+    const config = { extensions: declared, managedConfig };
+    const [domain] = await Promise.all([
+      TrustDomain.start(effort.profiling, { config, env }),
+      bare.do('prepare', service.bare),
+      module.do('prepare', { extension, declared }),
+    ]);
     await agent.do('login', { ...domain.agentAccess(), stateDir: join(domain.dir, 'load') });
     const ways = new Ways(kind, { bare, module, domain, agent });
     const warmUpMs = effort.quick ? effort.sampleMs : WARM_UP_MS;

@@ -4,7 +4,8 @@ import { X509_PATH } from '../load/requests.js';
 import type { WorkloadLoad } from '../load/workloads.js';
 import { LoadProcess } from '../rig/load-process.js';
 import { manyUsers } from '../rig/many-users.js';
-import { TrustDomain } from '../rig/trust-domain.js';
+import { leaveDomain, openDomain } from '../rig/shared-domain.js';
+import type { TrustDomain } from '../rig/trust-domain.js';
 import { cpuSeconds, memoryKib } from '../rig/usage.js';
 import { warmUpMs, type Effort, type Figure, type Row } from '../row.js';
 import { bundleUpdates } from './push.js';
@@ -65,7 +66,7 @@ async function perStreamKib(pid: number, socket: string, count: number, warmMs: 
 }
 
 async function measure(effort: Effort): Promise<readonly Figure[]> {
-  const domain = await TrustDomain.start(effort.profiling);
+  const domain = await openDomain(effort);
   try {
     const identities = effort.quick ? IDENTITIES / 4 : IDENTITIES;
     effort.progress(`${identities} identities`);
@@ -87,7 +88,7 @@ async function measure(effort: Effort): Promise<readonly Figure[]> {
     };
     return [perStream, ...(footprint === undefined ? [] : footprintFigures(footprint, identities))];
   } finally {
-    await domain.stop();
+    await leaveDomain(domain, effort);
   }
 }
 

@@ -3,7 +3,7 @@ import { sign, generateKeyPairSync } from 'node:crypto';
 import type { MintingAgent } from '../load/minting-agent.js';
 import type { Minted } from '../load/mint-loop.js';
 import { LoadProcess } from '../rig/load-process.js';
-import { TrustDomain } from '../rig/trust-domain.js';
+import { leaveDomain, openDomain } from '../rig/shared-domain.js';
 import { cpuSeconds } from '../rig/usage.js';
 import { inRounds } from '../rounds.js';
 import { spreadOf, type Effort, type Figure, type Row } from '../row.js';
@@ -77,7 +77,7 @@ function sampleSigning(ms: number): MintSample {
 }
 
 async function measure(effort: Effort): Promise<readonly Figure[]> {
-  const domain = await TrustDomain.start(effort.profiling);
+  const domain = await openDomain(effort);
   const load = new LoadProcess<MintingAgent>('load/minting-agent.js');
   try {
     await load.do('login', { ...domain.agentAccess(), stateDir: join(domain.dir, 'load') });
@@ -104,7 +104,7 @@ async function measure(effort: Effort): Promise<readonly Figure[]> {
     });
   } finally {
     await load.stop();
-    await domain.stop();
+    await leaveDomain(domain, effort);
   }
 }
 

@@ -3,7 +3,8 @@ import type { BareServer } from '../anchor/bare-http2.js';
 import { X509_PATH } from '../load/requests.js';
 import type { WorkloadLoad } from '../load/workloads.js';
 import { LoadProcess } from '../rig/load-process.js';
-import { TrustDomain, type Agent } from '../rig/trust-domain.js';
+import { leaveDomain, openDomain } from '../rig/shared-domain.js';
+import type { Agent, TrustDomain } from '../rig/trust-domain.js';
 import { cpuSeconds, memoryKib } from '../rig/usage.js';
 import { spreadOf, warmUpMs, type Effort, type Figure, type Row } from '../row.js';
 
@@ -64,7 +65,7 @@ export function bundleUpdates({ admin }: TrustDomain): () => Promise<unknown> {
 }
 
 async function measure(effort: Effort): Promise<readonly Figure[]> {
-  const domain = await TrustDomain.start(effort.profiling);
+  const domain = await openDomain(effort);
   const bare = new LoadProcess<BareServer>('anchor/bare-http2.js');
   const loads = [
     new LoadProcess<WorkloadLoad>('load/workloads.js'),
@@ -89,7 +90,7 @@ async function measure(effort: Effort): Promise<readonly Figure[]> {
     return [...pushFigures(samples, count), peakFigure(peak)];
   } finally {
     await Promise.all([...loads, others, bare].map((helper) => helper.stop()));
-    await domain.stop();
+    await leaveDomain(domain, effort);
   }
 }
 

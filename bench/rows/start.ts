@@ -5,7 +5,8 @@ import type { WorkloadLoad } from '../load/workloads.js';
 import { LoadProcess } from '../rig/load-process.js';
 import { manyUsers } from '../rig/many-users.js';
 import { projectRoot } from '../rig/program.js';
-import { TrustDomain, type Agent } from '../rig/trust-domain.js';
+import { leaveDomain, openDomain } from '../rig/shared-domain.js';
+import type { Agent, TrustDomain } from '../rig/trust-domain.js';
 import { spreadOf, type Effort, type Figure, type Row } from '../row.js';
 import { shuffled } from '../rounds.js';
 
@@ -111,7 +112,7 @@ async function policyServed(domain: TrustDomain, load: LoadProcess<WorkloadLoad>
 }
 
 async function measure(effort: Effort): Promise<readonly Figure[]> {
-  const domain = await TrustDomain.start(effort.profiling);
+  const domain = await openDomain(effort);
   const load = new LoadProcess<WorkloadLoad>('load/workloads.js');
   try {
     const cases = {
@@ -137,7 +138,7 @@ async function measure(effort: Effort): Promise<readonly Figure[]> {
     return [...figures, ...identityFigures(identitiesOf(effort), many, cold, samples.grpc)];
   } finally {
     await load.stop();
-    await domain.stop();
+    await leaveDomain(domain, effort);
   }
 }
 

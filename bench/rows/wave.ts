@@ -4,7 +4,8 @@ import type { WorkloadLoad } from '../load/workloads.js';
 import { LoadProcess } from '../rig/load-process.js';
 import { Rotation } from '../rig/rotation.js';
 import { eventLoopP99Ms } from '../rig/scrape.js';
-import { TrustDomain, type Agent } from '../rig/trust-domain.js';
+import { leaveDomain, openDomain } from '../rig/shared-domain.js';
+import type { Agent, TrustDomain } from '../rig/trust-domain.js';
 import { cpuSeconds, memoryKib } from '../rig/usage.js';
 import { spreadOf, type Effort, type Figure, type Row } from '../row.js';
 import { minterOf, sampleMints } from './mint-over-wire.js';
@@ -34,16 +35,26 @@ const STREAMS_PER_CONNECTION = 50;
 /** No gate to speak of: what limits the wave then is the knee. */
 export const WITHOUT_GATE = 100_000;
 
+interface Lab {
+  readonly renewalsPerSecond?: number;
+  readonly taintDelayMax?: string;
+}
+
 /** An agent with `svids` cached X.509-SVIDs, one for each of as many streams. */
-export async function openStage(
-  domain: TrustDomain,
-  svids: number,
-  lab: { readonly renewalsPerSecond?: number; readonly taintDelayMax?: string },
-): Promise<WaveStage> {
-  const agent = await domain.startAgent({ cacheSize: svids + 1_000, sharing: 'connection', ...lab });
-  const load = new LoadProcess<WorkloadLoad>('load/workloads.js');
-  await load.do('open', [agent.socket], svids, STREAMS_PER_CONNECTION);
-  return { domain, agent, load, svids };
+export async function openStage(domain: TrustDomain, svids: number, lab: Lab): Promise<WaveStage> {
+  return growStage(await startStage(domain, svids, lab), svids);
+}
+
+/** An agent that will have `most` SVIDs, and none yet. */
+export async function startStage(domain: TrustDomain, most: number, lab: Lab): Promise<WaveStage> {
+  const agent = await domain.startAgent({ cacheSize: most + 1_000, sharing: 'connection', ...lab });
+  return { domain, agent, load: new LoadProcess<WorkloadLoad>('load/workloads.js'), svids: 0 };
+}
+
+/** The same with more streams. */
+export async function growStage(stage: WaveStage, svids: number): Promise<WaveStage> {
+  await stage.load.do('open', [stage.agent.socket], svids - stage.svids, STREAMS_PER_CONNECTION);
+  return { ...stage, svids };
 }
 
 export async function closeStage({ agent, load }: WaveStage): Promise<void> {
@@ -90,12 +101,12 @@ const BATCH = 50;
 const MOST_LOOP_MS = 20;
 
 async function measure(effort: Effort): Promise<readonly Figure[]> {
-  const domain = await TrustDomain.start(effort.profiling);
+  const domain = await openDomain(effort);
   try {
     if (effort.fullTime === true) return await inFullTime(domain, effort);
     return [...(await atRaisedRate(domain, effort)), ...(await atTheKnee(domain, effort))];
   } finally {
-    await domain.stop();
+    await leaveDomain(domain, effort);
   }
 }
 
