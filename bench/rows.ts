@@ -10,6 +10,7 @@ import { memoryRow } from './rows/memory.js';
 import { mintOverWireRow } from './rows/mint-over-wire.js';
 import { pushRow } from './rows/push.js';
 import { startRow } from './rows/start.js';
+import { tricksRow } from './rows/tricks.js';
 import { waveRow } from './rows/wave.js';
 
 /** Every row of the benchmark, in the order in which they are measured. */
@@ -26,4 +27,5 @@ export const ROWS: readonly Row[] = [
   bundleStreamRow,
   growthRow,
   keyManagersRow,
+  tricksRow,
 ];

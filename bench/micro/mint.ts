@@ -23,13 +23,18 @@ export function keyInMemory(): { key: SigningKey; privateKey: KeyObject } {
   return { key: memorySigningKey('bench', 'EC-P256', privateKey), privateKey };
 }
 
-/** The signer of a self-signed keyset with this key. */
-export async function createSigner(key: SigningKey): Promise<X509Signer> {
+/** DER of a self-signed CA certificate for this key. */
+export async function caCertificateOf(key: SigningKey): Promise<Uint8Array> {
   const ca = await createSelfSigned({ clock: systemClock }).mintCa(
     { key, keysetId: 'ks_0000000000', trustDomain: TrustDomain.parse('example.org'), preferredTtlMs: 90 * 86_400_000 },
     NEVER,
   );
-  return new X509Signer(ca.caCertificate, key);
+  return ca.caCertificate;
+}
+
+/** The signer of a self-signed keyset with this key. */
+export async function createSigner(key: SigningKey): Promise<X509Signer> {
+  return new X509Signer(await caCertificateOf(key), key);
 }
 
 /** Mints in this thread, as the server does while it has no worker: workload key made and certificate signed. */

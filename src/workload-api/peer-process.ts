@@ -141,8 +141,8 @@ function effective(status: string, name: 'Uid' | 'Gid'): number {
   return Number(id);
 }
 
-/** From the line `Groups:` of /proc/PID/status. */
-function supplementaryGroups(status: string): readonly number[] {
+/** From the line `Groups:` of /proc/PID/status, for kernels that do not give them with the credentials. */
+export function supplementaryGroups(status: string): readonly number[] {
   const [, ids] = /^Groups:[ \t]*([0-9 ]*)$/m.exec(status) ?? [];
   if (ids === undefined) throw new Error('/proc status has no Groups line');
   return ids

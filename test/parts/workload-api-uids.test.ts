@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { chmodSync } from 'node:fs';
 import test from 'ava';
+import { groupsByStatus } from '../../bench/micro/tricks/plain-serving.js';
 import { aborted } from '../../src/runtime/task-group.js';
 import {
   EMPTY_MESSAGE,
@@ -22,10 +23,11 @@ const CALL = Buffer.concat([
   frame(0, 1, 1, EMPTY_MESSAGE),
 ]).toString('hex');
 
-/** What each connection of a client that runs as `uid` was sent, as text. */
-async function fetchAs(stage: Stage, uid: number, connections: number, after = ''): Promise<string[]> {
+/** What each connection of a client that runs as `uid` was sent, as text; it does `before` and `after` connecting what they say. */
+async function fetchAs(stage: Stage, uid: number, connections: number, after = '', before = ''): Promise<string[]> {
   const script = `
     const { connect } = require('net');
+    ${before};
     const done = Array.from({ length: ${connections} }, () => new Promise((resolve) => {
       let got = '';
       const s = connect(${JSON.stringify(stage.socketPath)}, () => { ${after}; s.write(Buffer.from('${CALL}', 'hex')); });
@@ -89,3 +91,30 @@ test.serial('a process that changes its user after it connected is no longer tha
   const texts = await fetchAs(stage, 0, 1, 'process.setgid(20001); process.setuid(20001)');
   t.false(texts.some((text) => text.includes('uid=')));
 });
+
+for (const count of [0, 1, 64, 65, 300]) {
+  test.serial(
+    `of a caller with ${count} groups the kernel says with its credentials what its status says`,
+    async (t) => {
+      const stage = await open(t);
+      stage.sources.callerAttributes = (peer) => {
+        const { pid, groups } = peer;
+        return Promise.resolve({ given: groups.map(String), read: groupsByStatus(pid).map(String) });
+      };
+      stage.sources.x509Contexts.watch = async ({ given = [], read = [] }, deliver, signal) => {
+        const same = given.length === count && given.join() === read.join();
+        deliver(contextOf(same ? 'uid=0; alike' : `uid=0; ${given.join()} for ${read.join()}`));
+        await aborted(signal);
+      };
+      // Before it connects: the kernel keeps the groups of that moment.
+      const [text] = await fetchAs(
+        stage,
+        0,
+        1,
+        '',
+        `process.setgroups(Array.from({ length: ${count} }, (_, i) => 3_000 + i))`,
+      );
+      t.regex(text ?? '', /uid=0; alike/);
+    },
+  );
+}

@@ -28,6 +28,8 @@ test('a scalar with leading zeros, which comes short, is padded', (t) => {
     const encoded = Buffer.alloc(PKCS8_LENGTH);
     writePkcs8(short, ecdh.getPublicKey(), encoded, 0);
     t.is(encoded.length, 138);
+    // Read back alone: a parser takes the point beside a scalar as given.
+    t.deepEqual(encoded.subarray(36, 68), Buffer.concat([Buffer.alloc(32 - short.length), short]));
     const parsed = createPrivateKey({ key: encoded, format: 'der', type: 'pkcs8' });
     t.deepEqual(parsed.export({ format: 'der', type: 'pkcs8' }), encoded);
   }

@@ -1,0 +1,34 @@
+import { Socket } from 'node:net';
+import { systemClock } from '../../src/runtime/clock.js';
+import { DeadlineLengths } from '../../src/runtime/deadline-lengths.js';
+import { DeadlineQueue } from '../../src/runtime/deadline-queue.js';
+import { Outbound } from '../../src/runtime/http2/outbound.js';
+import { Http2Stream, type StreamOwner } from '../../src/runtime/http2/stream.js';
+import { WriteTurn } from '../../src/runtime/http2/write-turn.js';
+import { Http2Call, type CallParts, type ServedRpc } from '../../src/runtime/http2-call.js';
+import { UNOBSERVED } from '../../src/runtime/rpc-observer.js';
+
+const OWNER: StreamOwner = {
+  outbound: new Outbound(new Socket(), new WriteTurn()),
+  streamWindow: 65_535,
+  ...{ sendHeaders: () => {}, sendReset: () => {}, refuse: () => {}, closed: () => {} },
+};
+
+const PARTS: CallParts = {
+  maxRequestBytes: 1_000,
+  requests: new DeadlineQueue(10_000, systemClock),
+  deadlines: new DeadlineLengths(systemClock),
+  clock: systemClock,
+  observer: UNOBSERVED,
+  ...{ onUnexpected: () => {}, closed: () => {} },
+};
+
+const RPC: ServedRpc = {
+  labels: { service: 'S', method: 'M', type: 'unary' },
+  method: { type: 'unary', serve: (request) => Promise.resolve(request) },
+};
+
+/** A call whose request is there and whose answer goes nowhere: headers alone are no data, so the socket is never used. */
+export function callThatSendsNothing(): Http2Call {
+  return new Http2Call(new Http2Stream(1, OWNER, undefined, true), RPC, {}, PARTS);
+}
