@@ -3,15 +3,15 @@ import { framed } from '../../src/runtime/grpc-frame.js';
 import { EchoGrpcServer } from '../fakes/echo-grpc-server.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { integer } from '../fakes/hpack-encoder.js';
-import { KEEPALIVE, memory, odd, PATIENCE, ping, reset, rig, turn } from '../fakes/http2-flood.js';
+import { KEEPALIVE, memory, odd, PATIENCE, ping, reset, turn } from '../fakes/http2-flood.js';
 import { Http2Peer } from '../fakes/http2-peer.js';
 import { CALL, call, callOf, FLAG, FRAME, harmless, headers, HELLO, open, served } from '../fakes/raw-grpc.js';
 import { frame, PREFACE, SETTINGS, SETTINGS_ACK } from '../workload-api/raw-http2.js';
 
 // Clients that stop half-way, or leave.
 
-const { DATA, HEADERS, GOAWAY, CONTINUATION } = FRAME;
-const { END_STREAM, END_HEADERS } = FLAG;
+const { DATA, HEADERS, CONTINUATION } = FRAME;
+const { END_HEADERS } = FLAG;
 /** Beginnings after which nothing comes. */
 const SLOW: Readonly<Record<string, Buffer>> = {
   nothing: Buffer.alloc(0),
@@ -75,17 +75,6 @@ for (const [what, sends] of Object.entries({
     await harmless(t, server, peer);
   });
 }
-
-test.serial('a client that says goodbye gets the answers it waits for, and is not waited for', async (t) => {
-  const { server, peer } = await rig(t);
-  peer.send(open(1), frame(GOAWAY, 0, 0, Buffer.alloc(8)), frame(DATA, END_STREAM, 1, HELLO));
-  t.deepEqual(Buffer.concat((await peer.over(1)).data), HELLO);
-  peer.send(call(3));
-  const after = await peer.over(3);
-  // Served, refused or closed: all are right. To be silent would not be.
-  t.true(after.ended || after.reset !== undefined || peer.socket.destroyed);
-  await harmless(t, server, peer);
-});
 
 test.serial('a client that never acknowledges settings is served', async (t) => {
   const server = await EchoGrpcServer.open(t, { clock: new FakeClock() });
