@@ -113,8 +113,6 @@ export class BundleStream {
 
   async #serve(connection: ServerConnection, progress: { delivered: boolean }, signal: AbortSignal): Promise<void> {
     const stream = await connection.converse(SyncTrustBundles, signal);
-    const stop = (): void => stream.cancel();
-    signal.addEventListener('abort', stop, { once: true });
     const read = new AbortController();
     this.#acknowledgements.streamOpened();
     stream.send({ positions: this.#positions() });
@@ -125,7 +123,6 @@ export class BundleStream {
         progress.delivered = true;
       }
     } finally {
-      signal.removeEventListener('abort', stop);
       read.abort();
       stream.cancel();
       await acknowledging;

@@ -34,8 +34,6 @@ export async function login(
   const { csr, privateKey } = await createKeyAndRequest();
   try {
     const stream = await connection.converse(Login, signal);
-    const stop = (): void => stream.cancel();
-    signal.addEventListener('abort', stop, { once: true });
     try {
       const answers = stream.answers();
       const { clusterId, agentVersion, nodeName } = facts;
@@ -52,7 +50,6 @@ export async function login(
       stream.end();
       return { session: sessionOf(grant, privateKey, now()), sessionCa: grant.sessionCa };
     } finally {
-      signal.removeEventListener('abort', stop);
       stream.cancel();
     }
   } catch (error) {

@@ -3,6 +3,7 @@ import type { ClientCall } from '../runtime/grpc-client/client-call.js';
 import type { GrpcClient } from '../runtime/grpc-client/grpc-client.js';
 import { RpcFailure } from '../runtime/grpc-client/rpc-failure.js';
 import { status } from '../runtime/grpc-code.js';
+import { ProtobufError } from '../runtime/protobuf/proto-reader.js';
 import type { ServerMethod } from './server-methods.js';
 
 /** What is needed of a connection for calls of one message each way. */
@@ -77,6 +78,7 @@ export function rpcError(error: unknown): SpirlError {
 /** What the log says of a failure: the sentence, and what lies behind it. */
 export function failureText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const details = error.cause instanceof RpcFailure ? error.cause.details : error.message;
+  const { cause } = error;
+  const details = cause instanceof RpcFailure || cause instanceof ProtobufError ? cause.message : error.message;
   return details === error.message ? error.message : `${error.message}: ${details}`;
 }

@@ -2,7 +2,15 @@ import { constants, type ClientHttp2Session, type ClientHttp2Stream, type Incomi
 import { status } from '../grpc-code.js';
 import { framed, MessageReader } from '../grpc-frame.js';
 import { SpirlError } from '../errors.js';
-import { resetFailure, RpcFailure, unavailable } from './rpc-failure.js';
+import { resetFailure, RpcFailure, statusOf, unavailable, withoutGrpc } from './rpc-failure.js';
+
+export interface ClientCallOptions {
+  readonly headers: Readonly<Record<string, string>>;
+  /** Longest message that is read. */
+  readonly maxBytes: number;
+  /** Cancels the call when it aborts. */
+  readonly signal: AbortSignal;
+}
 
 /** One call on an HTTP/2 session, from its headers to its status. */
 export class ClientCall {
@@ -10,18 +18,13 @@ export class ClientCall {
   readonly #maxBytes: number;
   readonly #outcome: Promise<RpcFailure | undefined>;
   #settle: (failure: RpcFailure | undefined) => void = () => {};
-  #settled = false;
   #reader: MessageReader | undefined;
 
   /** Throws RpcFailure when the session takes no calls any more. */
-  constructor(session: ClientHttp2Session, headers: Readonly<Record<string, string>>, maxBytes: number) {
+  constructor(session: ClientHttp2Session, { headers, maxBytes, signal }: ClientCallOptions) {
     this.#maxBytes = maxBytes;
-    this.#outcome = new Promise((resolve) => {
-      this.#settle = (failure) => {
-        this.#settled = true;
-        resolve(failure);
-      };
-    });
+    // What comes first stays.
+    this.#outcome = new Promise((resolve) => (this.#settle = resolve));
     this.#stream = begun(session, headers);
     let broken: unknown;
     this.#stream.on('error', (error: unknown) => {
@@ -29,10 +32,18 @@ export class ClientCall {
     });
     this.#stream.once('response', (answer, flags) => this.#answered(answer, flags));
     this.#stream.once('trailers', (trailers: IncomingHttpHeaders) => this.#settle(statusOf(trailers)));
+    // A server may end its side without a status, and ours may still be open: then nothing else would ever come.
+    this.#stream.once('end', () => {
+      if (!this.#stream.destroyed) this.#settle(new RpcFailure(status.INTERNAL, 'the answer ended without a status'));
+    });
+    const stop = (): void => this.cancel();
     this.#stream.once('close', () => {
+      signal.removeEventListener('abort', stop);
       if (session.destroyed) this.#settle(unavailable(broken ?? new Error('the connection was lost')));
       else this.#settle(resetFailure(this.#stream.rstCode, broken));
     });
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
   }
 
   /** Writes a message; `taken` is called when the transport has it. Does nothing once the call is over. */
@@ -47,50 +58,55 @@ export class ClientCall {
 
   /** Ends the call, whatever it has come to. */
   cancel(): void {
-    if (!this.#settled) this.#settle(new RpcFailure(status.CANCELLED, 'cancelled'));
-    // Nothing that has come meanwhile is read.
-    this.#stream.resume();
+    this.#settle(new RpcFailure(status.CANCELLED, 'cancelled'));
     if (!this.#stream.closed) this.#stream.close(constants.NGHTTP2_CANCEL);
+    // Closing alone waits: for what has come to be read, and for the server to admit one more call when this one has not yet gone out.
+    this.#stream.destroy();
   }
 
   /** Each message as it comes, no faster than they are taken; throws RpcFailure unless the status is OK. To be read once. */
   async *messages(): AsyncGenerator<Buffer, void, void> {
+    let lost: unknown;
     try {
       const chunks = this.#stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
       for await (const chunk of chunks) {
         if (this.#reader !== undefined) yield* this.#reader.messages(chunk);
       }
     } catch (error) {
-      // Why a stream has gone is told with its end.
-      if (error instanceof SpirlError) this.#refuse(error);
+      if (error instanceof SpirlError) throw this.#refused(error);
+      lost = error;
     }
     const failure = await this.#outcome;
     if (failure !== undefined) throw failure;
+    // The status had come, and what came before it was not read yet when the connection went.
+    if (lost !== undefined) throw unavailable(lost);
     if (this.#reader?.inside === true) throw new RpcFailure(status.INTERNAL, 'the answer ends within a message');
   }
 
   #answered(headers: IncomingHttpHeaders, flags: number): void {
-    const httpStatus = Number(headers[':status']);
-    const type = headers['content-type'] ?? 'no type';
-    if (httpStatus !== 200 || !/^application\/grpc(?:[+;]|$)/.test(type)) {
-      this.#settle(new RpcFailure(status.UNKNOWN, `no gRPC answer: HTTP ${httpStatus}, ${type}`));
+    const isAll = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
+    const foreign = withoutGrpc(headers);
+    if (foreign !== undefined) {
+      this.#settle(isAll && headers['grpc-status'] !== undefined ? statusOf(headers) : foreign);
       this.cancel();
       return;
     }
-    if ((flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0) this.#settle(statusOf(headers));
+    if (isAll) this.#settle(statusOf(headers));
     const encoding = headers['grpc-encoding'] as string | undefined;
     try {
       this.#reader = new MessageReader({ maxBytes: this.#maxBytes, encoding });
     } catch (error) {
-      this.#refuse(error as SpirlError);
+      this.#refused(error as SpirlError);
     }
   }
 
-  /** What came is no answer that can be read. */
-  #refuse(error: SpirlError): void {
+  /** What came is no answer that can be read: ends the call, and returns why. */
+  #refused(error: SpirlError): RpcFailure {
     const code = error.code === 'LIMIT_REACHED' ? status.RESOURCE_EXHAUSTED : status.INTERNAL;
-    this.#settle(new RpcFailure(code, `the answer cannot be read: ${error.message}`, { cause: error }));
+    const failure = new RpcFailure(code, `the answer cannot be read: ${error.message}`, { cause: error });
+    this.#settle(failure);
     this.cancel();
+    return failure;
   }
 }
 
@@ -99,22 +115,5 @@ function begun(session: ClientHttp2Session, headers: Readonly<Record<string, str
     return session.request(headers);
   } catch (cause) {
     throw new RpcFailure(status.UNAVAILABLE, 'the connection is closing', { unseen: true, cause });
-  }
-}
-
-/** Undefined for OK. */
-function statusOf(trailers: IncomingHttpHeaders): RpcFailure | undefined {
-  const code = Number(trailers['grpc-status'] ?? status.UNKNOWN);
-  if (code === status.OK) return undefined;
-  return new RpcFailure(Number.isInteger(code) ? code : status.UNKNOWN, plain(trailers['grpc-message']));
-}
-
-/** Percent-encoded; text that is not is taken as it stands. */
-function plain(message: string | string[] | undefined): string {
-  const text = String(message ?? '');
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
   }
 }

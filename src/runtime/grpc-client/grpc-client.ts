@@ -1,37 +1,26 @@
 import { setMaxListeners } from 'node:events';
-import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
+import type { ClientHttp2Session } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../clock.js';
-import { ENDED } from '../ended.js';
 import { status } from '../grpc-code.js';
 import { orAbort } from '../task-group.js';
-import { timeLimit } from '../time-limit.js';
 import { ClientCall } from './client-call.js';
 import { RpcFailure } from './rpc-failure.js';
-import { secured } from './secured.js';
+import { serverSession, type ServerSessionOptions } from './server-session.js';
 
 /** Times in milliseconds. */
-export interface GrpcClientOptions {
-  /** `:authority` of each call. */
-  readonly authority: string;
+export interface GrpcClientOptions extends Omit<ServerSessionOptions, 'closed'> {
   /** Begins a TLS connection that offers `h2`; called whenever there is none. */
   readonly connect: () => TLSSocket;
+  /** Told of each attempt to connect that failed. */
+  readonly unreachable?: () => void;
   readonly clock: Clock;
-  /** How long a connection may take until calls can be made on it. */
-  readonly connectMs: number;
-  /** After an attempt that failed calls fail at once, for this time. */
+  /** From one attempt to connect to the next; after one that failed calls fail at once for that time. */
   readonly pauseMs: number;
-  /** The server is pinged that often, and gone when it does not answer within `keepaliveTimeoutMs`. */
-  readonly keepaliveMs: number;
-  readonly keepaliveTimeoutMs: number;
   /** Longest message that is read. */
   readonly maxMessageBytes: number;
 }
 
-/** Bytes that the server may send on a stream before they are read: a message of a hundred SVIDs at once. */
-const WINDOW_BYTES = 1024 * 1024;
-/** Above what one message may have. */
-const SESSION_MEMORY_MB = 64;
 /** A closing connection may refuse a call unseen; then it goes out on the next one, this often. */
 const MAX_RESENT = 2;
 
@@ -44,6 +33,7 @@ export class GrpcClient {
   readonly #closed = new AbortController();
   #session: ClientHttp2Session | undefined;
   #connecting: Promise<ClientHttp2Session> | undefined;
+  #beganAt = -Infinity;
   #failed: { readonly until: number; readonly failure: unknown } | undefined;
 
   constructor(options: GrpcClientOptions) {
@@ -58,31 +48,23 @@ export class GrpcClient {
   /** One message for one. Rejects with RpcFailure, or the reason of `signal`. */
   async unary(path: string, request: Uint8Array, signal: AbortSignal): Promise<Buffer> {
     for (let resent = 0; ; resent++) {
-      const call = await this.open(path, signal);
-      const stop = (): void => call.cancel();
-      signal.addEventListener('abort', stop, { once: true });
       try {
-        call.send(request);
-        call.end();
-        return await onlyMessage(call);
+        return await this.#once(path, request, signal);
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof RpcFailure && error.unseen && resent < MAX_RESENT)) throw error;
-      } finally {
-        signal.removeEventListener('abort', stop);
-        call.cancel();
       }
     }
   }
 
-  /** A call of any kind. Rejects with RpcFailure when there is no connection, or the reason of `signal`. */
+  /** A call of any kind; cancelled when `signal` aborts. Rejects with RpcFailure when there is no connection, or the reason of `signal`. */
   async open(path: string, signal: AbortSignal): Promise<ClientCall> {
     signal.throwIfAborted();
     // One signal may stand for any number of calls.
     setMaxListeners(0, signal);
     const { authority, maxMessageBytes } = this.#options;
     const session = await orAbort(this.#connected(), signal);
-    return new ClientCall(session, headersOf(authority, path), maxMessageBytes);
+    return new ClientCall(session, { headers: headersOf(authority, path), maxBytes: maxMessageBytes, signal });
   }
 
   /** Ends every call that is left, and the connection. */
@@ -90,62 +72,43 @@ export class GrpcClient {
     this.#closed.abort(new RpcFailure(status.CANCELLED, 'the connection was closed'));
   }
 
+  async #once(path: string, request: Uint8Array, signal: AbortSignal): Promise<Buffer> {
+    const call = await this.open(path, signal);
+    try {
+      call.send(request);
+      call.end();
+      return await onlyMessage(call);
+    } finally {
+      call.cancel();
+    }
+  }
+
   async #connected(): Promise<ClientHttp2Session> {
     this.#closed.signal.throwIfAborted();
     // Closed: the server has said that it goes. Calls under way end there, others begin anew.
     if (this.#session !== undefined && !this.#session.closed && !this.#session.destroyed) return this.#session;
-    const { clock, pauseMs } = this.#options;
+    const { clock } = this.#options;
     if (this.#failed !== undefined && clock.monotonic() < this.#failed.until) throw this.#failed.failure;
     this.#connecting ??= this.#connect().finally(() => (this.#connecting = undefined));
+    return this.#connecting;
+  }
+
+  async #connect(): Promise<ClientHttp2Session> {
+    const { connect, unreachable, clock, pauseMs } = this.#options;
+    const { signal: closed } = this.#closed;
+    // A server that greets and goes at once is not knocked at without a pause either.
+    const sinceLast = clock.monotonic() - this.#beganAt;
+    if (sinceLast < pauseMs) await clock.sleep(pauseMs - sinceLast, closed);
+    this.#beganAt = clock.monotonic();
     try {
-      this.#session = await this.#connecting;
+      this.#session = await serverSession(connect(), { ...this.#options, closed });
       this.#failed = undefined;
       return this.#session;
     } catch (failure) {
       this.#failed = { until: clock.monotonic() + pauseMs, failure };
+      if (!closed.aborted) unreachable?.();
       throw failure;
     }
-  }
-
-  async #connect(): Promise<ClientHttp2Session> {
-    const { authority, connect, clock, connectMs } = this.#options;
-    const socket = connect();
-    await secured(socket, { clock, connectMs, closed: this.#closed.signal });
-    const session = connectHttp2(`https://${authority}`, {
-      createConnection: () => socket,
-      settings: { enablePush: false, initialWindowSize: WINDOW_BYTES },
-      maxSessionMemory: SESSION_MEMORY_MB,
-    });
-    session.setLocalWindowSize(WINDOW_BYTES);
-    // The calls tell of it.
-    session.on('error', () => {});
-    const ended = new AbortController();
-    const close = (): void => session.destroy();
-    if (this.#closed.signal.aborted) close();
-    this.#closed.signal.addEventListener('abort', close, { once: true });
-    session.once('close', () => {
-      this.#closed.signal.removeEventListener('abort', close);
-      ended.abort(ENDED);
-    });
-    this.#keepAlive(session, ended.signal);
-    return session;
-  }
-
-  #keepAlive(session: ClientHttp2Session, ended: AbortSignal): void {
-    const { clock, keepaliveMs, keepaliveTimeoutMs } = this.#options;
-    const next = (): void => {
-      clock.sleep(keepaliveMs, ended).then(ping, () => {});
-    };
-    const ping = (): void => {
-      if (session.destroyed) return;
-      const gone = (): void => session.destroy(new Error('the server does not answer'));
-      const answered = timeLimit(keepaliveTimeoutMs, clock, gone);
-      session.ping((error) => {
-        answered();
-        if (error === null) next();
-      });
-    };
-    next();
   }
 }
 
