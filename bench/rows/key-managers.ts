@@ -51,22 +51,29 @@ class Ways {
 
   static async open(kind: KeyServiceKind, service: KeyService, effort: Effort): Promise<Ways> {
     const { env, extension, declared } = service;
-    const managedConfig = [{ section: 'KeyManager', schema: 'v1', spec: { extensions: extension } }];
     const bare = new LoadProcess<BareSigner>('load/bare-signer.js', { env });
     const module = new LoadProcess<KeyManagerSigner>('load/key-manager-signer.js', { env });
     const agent = new LoadProcess<MintingAgent>('load/minting-agent.js');
+    const managedConfig = [{ section: 'KeyManager', schema: 'v1', spec: { extensions: extension } }];
     const config = { extensions: declared, managedConfig };
-    const [domain] = await Promise.all([
-      TrustDomain.start(effort.profiling, { config, env }),
-      bare.do('prepare', service.bare),
-      module.do('prepare', { extension, declared }),
-    ]);
-    await agent.do('login', { ...domain.agentAccess(), stateDir: join(domain.dir, 'load') });
-    const ways = new Ways(kind, { bare, module, domain, agent });
-    const warmUpMs = effort.quick ? effort.sampleMs : WARM_UP_MS;
-    await ways.sampleModule(warmUpMs);
-    await ways.sampleWire(warmUpMs);
-    return ways;
+    const starting = TrustDomain.start(effort.profiling, { config, env });
+    try {
+      await Promise.all([bare.do('prepare', service.bare), module.do('prepare', { extension, declared }), starting]);
+      const domain = await starting;
+      await agent.do('login', { ...domain.agentAccess(), stateDir: join(domain.dir, 'load') });
+      const ways = new Ways(kind, { bare, module, domain, agent });
+      const warmUpMs = effort.quick ? effort.sampleMs : WARM_UP_MS;
+      await ways.sampleModule(warmUpMs);
+      await ways.sampleWire(warmUpMs);
+      return ways;
+    } catch (error) {
+      await Promise.allSettled([bare, module, agent].map((load) => load.stop()));
+      await starting.then(
+        (domain) => domain.stop(),
+        () => {},
+      );
+      throw error;
+    }
   }
 
   async sampleBare(ms: number): Promise<Sample> {
