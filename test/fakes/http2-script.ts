@@ -82,7 +82,9 @@ export class Http2Script {
 
   #ofConnection(kind: number): Act {
     const stream = this.#random.of([1, 3, 5, this.#next + 2]);
-    const weight = Buffer.concat([uint32(this.#random.of([0, 7, 9])), Buffer.of(this.#random.whole(0, 255))]);
+    // A stream that depends on itself was an error once (RFC 7540), and is none any more.
+    const parent = this.#random.of([0, 7, 9].filter((each) => each !== stream));
+    const weight = Buffer.concat([uint32(parent), Buffer.of(this.#random.whole(0, 255))]);
     if (kind < 16) return { what: 'SETTINGS', stream: 0, bytes: this.#settings() };
     if (kind < 17)
       return { what: 'PING', stream: 0, bytes: frame(PING, 0, 0, Buffer.alloc(8, this.#random.whole(0, 255))) };

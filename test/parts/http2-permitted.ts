@@ -18,7 +18,7 @@ interface RawFrame {
   readonly payload: Buffer;
 }
 
-const { DATA, HEADERS, SETTINGS, PING, GOAWAY, CONTINUATION } = FRAME;
+const { DATA, HEADERS, PRIORITY, SETTINGS, PING, GOAWAY, CONTINUATION } = FRAME;
 const [PROTOCOL, CLOSED] = [1, 5];
 
 /** Where the RFC leaves a choice, or nghttp2 does not keep it to the letter; the first that fits is why two outcomes differ. */
@@ -39,6 +39,16 @@ export const PERMITTED: Readonly<Record<string, (difference: Difference) => bool
     ours,
     theirs,
   }) => ours.connection === 'ended' && theirs.connection === 'open' && beginsAnew(before, part),
+  'a stream of its own has PRIORITY (RFC 9113, 6.3); newer nghttp2 ignores the frame': ({ part, ours, theirs }) =>
+    ours.connection === 'ended' &&
+    theirs.connection === 'open' &&
+    framesOf(part).some(({ type, stream }) => type === PRIORITY && stream === 0),
+  'what follows a request that is refused already is ignored; newer nghttp2 looks at it': ({
+    before,
+    part,
+    ours,
+    theirs,
+  }) => ours.connection === 'open' && hasReset(theirs, ours, PROTOCOL) && beginsAnew(before, part),
   'padding is looked at (RFC 9113, 6.1), also where nghttp2 ignores the frame': ({ part, ours, theirs }) =>
     ours.connection === 'ended' && theirs.connection === 'open' && framesOf(part).some(isPaddedWrongly),
   'each value of SETTINGS has to be in its range (RFC 9113, 6.5.2); nghttp2 looks at the last one': ({
