@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** What counts as the lifetime of an SVID when its renewal is planned. Milliseconds since the epoch. */
 export interface Lifetime {
@@ -24,10 +24,7 @@ export function lifetimeOf(
 
 /** Drawn once per SVID, from 0 up to but not including 1: the same for the same SVID on the same agent, even over all others. */
 export function renewalFraction(agentId: string, identity: string, serial: string): number {
-  const hash = createHash('sha256')
-    .update(JSON.stringify([agentId, identity, serial]))
-    .digest();
-  return hash.readUInt32BE(0) / 2 ** 32;
+  return hash('sha256', JSON.stringify([agentId, identity, serial]), 'buffer').readUInt32BE(0) / 2 ** 32;
 }
 
 /** Between 0.40 and 0.50 of the lifetime, so a fleet started together spreads out and none is late at half-life. */
