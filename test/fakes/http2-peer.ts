@@ -21,6 +21,8 @@ export class Http2Peer {
   readonly streams = new Map<number, SeenStream>();
   /** Frames of the connection itself, acknowledgements included. */
   readonly frames: Frame[] = [];
+  /** WINDOW_UPDATE frames of streams. */
+  readonly windows: Frame[] = [];
   fate: Fate = 'open';
   /** Length of the longest frame. */
   largest = 0;
@@ -118,6 +120,7 @@ export class Http2Peer {
     const { type, flags, stream, payload } = got;
     this.largest = Math.max(this.largest, payload.length);
     if (stream === 0) this.frames.push(got);
+    else if (type === 8) this.windows.push(got);
     if (type === 7 && this.fate === 'open') this.fate = payload.readUInt32BE(4);
     if (type === 3) this.stream(stream).reset = payload.readUInt32BE(0);
     if (type === 0) this.stream(stream).data.push(payload);

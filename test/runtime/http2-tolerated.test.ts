@@ -227,6 +227,31 @@ test('frames of streams that are over are ignored', async (t) => {
   await harmless(t, server, peer);
 });
 
+test('windows are given back as they were used, padding included, and no further', async (t) => {
+  const { server, peer } = await rig(t);
+  const credit = (stream: number): number =>
+    [...peer.frames, ...peer.windows]
+      .filter((got) => got.type === WINDOW_UPDATE && got.stream === stream)
+      .reduce((sum, { payload }) => sum + payload.readUInt32BE(0), 0);
+  peer.send(open(1));
+  let used = 0;
+  for (let round = 0; round < 200; round++) {
+    await peer.until(() => used - credit(1) < 50_000 && used - credit(0) < 50_000);
+    const frames = [padded(framed(Buffer.alloc(700)), 255), padded(Buffer.alloc(0), 200)];
+    peer.send(...frames.map((payload) => frame(DATA, PADDED, 1, payload)));
+    used += frames.reduce((sum, { length }) => sum + length, 0);
+    const echoed = (round + 1) * 705;
+    await peer.until(() => peer.stream(1).data.reduce((sum, { length }) => sum + length, 0) === echoed);
+    t.true(await peer.answers());
+    peer.send(frame(WINDOW_UPDATE, 0, 0, uint32(705)), frame(WINDOW_UPDATE, 0, 1, uint32(705)));
+    for (const stream of [0, 1]) {
+      t.true(credit(stream) <= used, `${stream}: ${credit(stream)} of ${used}`);
+      t.true(credit(stream) > used - 40_000, `${stream}: ${credit(stream)} of ${used}`);
+    }
+  }
+  await harmless(t, server, peer);
+});
+
 test('data for a stream that the server has ended is taken, and its window given back', async (t) => {
   const { server, peer } = await rig(t);
   const credit = (): number =>

@@ -295,3 +295,13 @@ for (const { what, sends, codes } of COST_THE_STREAM) {
     await harmless(t, server, peer);
   });
 }
+
+test('what comes after a violation is not looked at', async (t) => {
+  const { server, peer } = await rig(t);
+  peer.send(frame(PING, 0, 0, noise(7)), call(1), frame(PING, 0, 0, noise(8)));
+  t.is(await peer.end(), SIZE);
+  peer.send(call(3));
+  t.deepEqual(server.admitted, []);
+  t.false(peer.frames.some(({ type }) => type === PING));
+  await harmless(t, server, peer);
+});
