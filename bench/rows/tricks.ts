@@ -2,12 +2,19 @@ import { answeringTricks } from '../micro/tricks/answering.js';
 import { bookkeepingTricks } from '../micro/tricks/bookkeeping.js';
 import { callerTricks } from '../micro/tricks/knowing-callers.js';
 import { mintingTricks } from '../micro/tricks/minting.js';
+import { renewingTricks } from '../micro/tricks/renewing.js';
 import type { Trick } from '../micro/tricks/trick.js';
 import { interleave, ratios, type Sample } from '../rounds.js';
 import { spreadOf, type Effort, type Figure, type Row } from '../row.js';
 
 /** Every trick of a hot path that docs/decisions names. */
-export const TRICKS: readonly Trick[] = [...answeringTricks, ...callerTricks, ...bookkeepingTricks, ...mintingTricks];
+export const TRICKS: readonly Trick[] = [
+  ...answeringTricks,
+  ...callerTricks,
+  ...bookkeepingTricks,
+  ...renewingTricks,
+  ...mintingTricks,
+];
 
 /** Milliseconds of one sample of one side: there are many sides, and each is a small loop. */
 const SAMPLE_MS = { quick: 14, full: 75 };

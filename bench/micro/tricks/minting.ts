@@ -3,8 +3,14 @@ import { SIGNATURE_ALGORITHMS } from '../../../server-stub/src/signer/algorithms
 import { encodeName } from '../../../server-stub/src/signer/distinguished-name.js';
 import { JwtSigner } from '../../../server-stub/src/signer/jwt-signer.js';
 import { LeafTemplate } from '../../../server-stub/src/signer/leaf-template.js';
-import { packRequests, unpackResults, type FromWorker } from '../../../server-stub/src/signer/mint-batch.js';
+import {
+  packRequests,
+  ResultWriter,
+  unpackResults,
+  type FromWorker,
+} from '../../../server-stub/src/signer/mint-batch.js';
 import { CURRENT_ISSUER } from '../../../server-stub/src/signer/mint-for-main.js';
+import { PlainMint } from '../../../server-stub/src/signer/plain-mint.js';
 import { startThread } from '../../../server-stub/src/signer/mint-thread.js';
 import { SerialNumbers } from '../../../server-stub/src/signer/serial-numbers.js';
 import { signedCertificate } from '../../../server-stub/src/signer/signed-certificate.js';
@@ -18,6 +24,7 @@ import {
   exportedPair,
   keyPairByItself,
   leafByLibrary,
+  packedResults,
   serialByItself,
   tokenByJose,
   type LibraryLeaf,
@@ -203,6 +210,29 @@ const jwsByHand: Trick = {
   },
 };
 
+const inPlace: Trick = {
+  name: 'results written where they are transferred from, of packed afterwards',
+  unit: 'SVID, its key included, but for the cost of signing',
+  open: async () => {
+    const sink = new Sink();
+    const { key } = keyInMemory();
+    const signature = Buffer.alloc(64, 0x9f);
+    const signer = new X509Signer(await caCertificateOf(key), { ...key, signSync: () => signature });
+    const plain = new PlainMint();
+    const writer = new ResultWriter();
+    const now = systemClock.now();
+    return {
+      trick: (times) => {
+        for (let i = 0; i < times; i++) writer.add((out) => plain.mintInto(signer, MINT_REQUEST, now, out));
+        sink.kept = writer.takeAll();
+      },
+      plain: (times) => {
+        sink.kept = packedResults(Array.from({ length: times }, () => plain.mintSync(signer, MINT_REQUEST, now)));
+      },
+    };
+  },
+};
+
 /** A mint worker that is asked directly: `mint` gives it `times` SVIDs, so many per message. */
 async function openWorker() {
   const shared = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
@@ -250,5 +280,5 @@ const batches: Trick = {
 
 export const mintingTricks: readonly Trick[] = [
   ...[leafTemplate, subjectObject, timesOnce, inOnePiece, reusedEcdh, keyTemplates, serials],
-  ...[jwsByHand, batches],
+  ...[jwsByHand, inPlace, batches],
 ];

@@ -5,6 +5,7 @@ import type { KeyType } from '../../../server-stub/src/domain/signing-key.js';
 import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../../../server-stub/src/signer/algorithms.js';
 import { TAG, tlv } from '../../../server-stub/src/signer/der.js';
 import { derFromRaw } from '../../../server-stub/src/signer/ecdsa-signature.js';
+import type { Minted } from '../../../server-stub/src/signer/plain-mint.js';
 import { P256_SPKI_PREFIX } from '../../../server-stub/src/signer/workload-key.js';
 
 // The plain ways to what the tricks of minting do: T1 measures the tricks against them, and the tests compare their results.
@@ -93,6 +94,28 @@ export function serialByItself(): Buffer {
   const serial = randomBytes(16);
   serial[0] = ((serial[0] ?? 0) & 0x3f) | 0x40;
   return serial;
+}
+
+/** The results of a batch as a mint worker writes them, put together from certificates and keys that have buffers of their own. */
+export function packedResults(results: readonly Minted[]): ArrayBuffer {
+  const parts = results.flatMap(({ privateKey, certificate, serial, notBefore, notAfter }) => {
+    const numbers = Buffer.alloc(2 + 2 + serial.length / 2 + 8 + 8);
+    numbers.writeUInt16LE(privateKey.length, 0);
+    numbers.writeUInt16LE(certificate.length, 2);
+    numbers.write(serial, 4, 'hex');
+    numbers.writeDoubleLE(notBefore / 1000, numbers.length - 16);
+    numbers.writeDoubleLE(notAfter / 1000, numbers.length - 8);
+    return [numbers, privateKey, certificate];
+  });
+  const whole = new ArrayBuffer(parts.reduce((sum, { length }) => sum + length, 0));
+  const out = new Uint8Array(whole);
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  for (const { privateKey } of results) privateKey.fill(0);
+  return whole;
 }
 
 /** A token by jose. `claims` in the order in which they shall stand; what is undefined does not. */

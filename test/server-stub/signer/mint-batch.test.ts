@@ -1,4 +1,6 @@
+import { X509Certificate } from 'node:crypto';
 import test from 'ava';
+import { packedResults } from '../../../bench/micro/tricks/plain-minting.js';
 import { SpiffeId } from '../../../src/domain/spiffe-id.js';
 import { GrowingBuffer } from '../../../server-stub/src/signer/growing-buffer.js';
 import {
@@ -10,12 +12,16 @@ import {
 import { SIGNATURE_ALGORITHMS } from '../../../server-stub/src/signer/algorithms.js';
 import { TAG, tlv } from '../../../server-stub/src/signer/der.js';
 import { derFromRaw } from '../../../server-stub/src/signer/ecdsa-signature.js';
+import { PlainMint } from '../../../server-stub/src/signer/plain-mint.js';
 import {
   signedCertificate,
   signedCertificateLength,
   writeSignedCertificate,
 } from '../../../server-stub/src/signer/signed-certificate.js';
 import { WorkloadKeys } from '../../../server-stub/src/signer/workload-key.js';
+import { X509Signer } from '../../../server-stub/src/signer/x509-signer.js';
+import { sharedKey } from './signing-keys.js';
+import { caOf, NOW } from './test-ca.js';
 
 const keys = new WorkloadKeys();
 const subject = [[{ oid: '2.5.4.10', value: 'SPIRL' }]];
@@ -74,6 +80,25 @@ test('results come back in their order, without those that failed', (t) => {
     undefined,
     { ...facts, certificate: 'another', privateKey: '' },
   ]);
+});
+
+test('what is written where it is transferred from is what is packed afterwards', async (t) => {
+  const key = sharedKey();
+  const signer = new X509Signer(await caOf(key), key);
+  const plain = new PlainMint();
+  const writer = new ResultWriter();
+  for (const length of [1, 60, 100, 230, 2000]) {
+    const spiffeId = SpiffeId.parse(`spiffe://example.org/${'a'.repeat(length)}`);
+    const point = length === 60 ? { publicPoint: keys.next().publicPoint } : {};
+    writer.add((out) => plain.mintInto(signer, { spiffeId, subject, ttlMs: 60_000, ...point }, NOW, out));
+  }
+  const written = writer.takeAll();
+  const before = Buffer.from(Buffer.from(written));
+  const minted = unpackResults(written, 5).flatMap((one) => one ?? []);
+  t.is(minted.length, 5);
+  for (const { certificate, serial } of minted)
+    t.is(new X509Certificate(certificate).serialNumber.toLowerCase(), serial);
+  t.deepEqual(Buffer.from(packedResults(minted)), before);
 });
 
 test('nothing of a batch stays behind where it was written, also when that had to grow', (t) => {
