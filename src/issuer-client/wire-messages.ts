@@ -13,10 +13,10 @@ const LoginHello = new MessageType({
 const LoginProof = new MessageType({ clusterVersionId: one(1, string), signature: one(2, bytes) });
 
 /** `session.LoginRequest` */
-export const LoginRequest = new MessageType({
-  hello: optional(1, message(LoginHello)),
-  proof: optional(2, message(LoginProof)),
-});
+export const LoginRequest = new MessageType(
+  { hello: optional(1, message(LoginHello)), proof: optional(2, message(LoginProof)) },
+  ['hello', 'proof'],
+);
 
 const LoginChallenge = new MessageType({ nonce: one(1, bytes), endpointName: one(2, string) });
 
@@ -35,10 +35,10 @@ export const SessionGrant = new MessageType({
 export type WireGrant = MessageOf<typeof SessionGrant>;
 
 /** `session.LoginResponse` */
-export const LoginResponse = new MessageType({
-  challenge: optional(1, message(LoginChallenge)),
-  grant: optional(2, message(SessionGrant)),
-});
+export const LoginResponse = new MessageType(
+  { challenge: optional(1, message(LoginChallenge)), grant: optional(2, message(SessionGrant)) },
+  ['challenge', 'grant'],
+);
 
 /** `session.RenewRequest` */
 export const RenewRequest = new MessageType({ csr: one(1, bytes), agentVersion: one(2, string) });

@@ -29,7 +29,8 @@ function describeField(field: protobuf.Field): Described[string] {
   const kind = isMessage ? 'message' : field.resolvedType instanceof protobuf.Enum ? 'enum' : field.type;
   if (field instanceof protobuf.MapField) return [field.id, kind, 'map'];
   if (field.repeated) return [field.id, kind, 'many'];
-  return [field.id, kind, isMessage || field.partOf !== null ? 'optional' : 'one'];
+  if (field.partOf !== null) return [field.id, kind, 'one of'];
+  return [field.id, kind, isMessage ? 'optional' : 'one'];
 }
 
 /** The same of a table; names of messages are taken from `type`, which knows them. */
@@ -42,7 +43,10 @@ export function describeTable(
   known.set(
     type.name,
     Object.fromEntries(
-      table.members.map(({ name, field }) => [name, [field.number, field.kind.name, field.cardinality]]),
+      table.members.map(({ name, field }) => {
+        const cardinality = table.oneOf.includes(name) ? 'one of' : field.cardinality;
+        return [name, [field.number, field.kind.name, cardinality]];
+      }),
     ),
   );
   for (const { name, field } of table.members) {
@@ -54,7 +58,7 @@ export function describeTable(
 }
 
 /** Messages of `type` with anything in them; `depth` bounds messages within messages. */
-export function anyMessage(type: protobuf.Type, depth = 3): fc.Arbitrary<object> {
+export function anyMessage(type: protobuf.Type, depth = 3): fc.Arbitrary<Record<string, unknown>> {
   const members = type.fieldsArray
     .filter(({ resolvedType }) => depth > 0 || !(resolvedType instanceof protobuf.Type))
     .map((field) => [field.name, anyField(field, depth)] as const);
@@ -89,7 +93,7 @@ function anyValue({ type, resolvedType }: protobuf.Field, depth: number): fc.Arb
 }
 
 /** Of the members of a `oneof` the first stays. */
-function oneOfEach(type: protobuf.Type, message: Record<string, unknown>): object {
+function oneOfEach(type: protobuf.Type, message: Record<string, unknown>): Record<string, unknown> {
   const left = type.oneofsArray.flatMap(({ fieldsArray }) =>
     fieldsArray.filter(({ name }) => name in message).slice(1),
   );
@@ -103,4 +107,32 @@ export function plain(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const members = Object.entries(value).filter(([, member]) => member !== undefined && member !== null);
   return Object.fromEntries(members.map(([name, member]) => [name, plain(member)]));
+}
+
+/** What two messages one after the other stand for: the last value counts, lists and maps grow, messages are put together. */
+export function merged(type: protobuf.Type, a: Record<string, unknown>, b: Record<string, unknown>): object {
+  const said = Object.entries(b).flatMap(([name, value]) => {
+    const field = type.fields[name];
+    return field === undefined || isInitial(field, value) ? [] : [{ name, field, value }];
+  });
+  const replaced = said.flatMap(({ name, field }) => (field.partOf?.oneof ?? []).filter((other) => other !== name));
+  return Object.fromEntries([
+    ...Object.entries(a).filter(([name]) => !replaced.includes(name)),
+    ...said.map(({ name, field, value }) => [name, mergedField(field, a[name], value)] as const),
+  ]);
+}
+
+function mergedField(field: protobuf.Field, a: unknown, b: unknown): unknown {
+  if (a === undefined || a === null) return b;
+  if (field instanceof protobuf.MapField) return { ...a, ...(b as object) };
+  if (field.repeated) return [...(a as unknown[]), ...(b as unknown[])];
+  if (!(field.resolvedType instanceof protobuf.Type)) return b;
+  return merged(field.resolvedType, a as Record<string, unknown>, b as Record<string, unknown>);
+}
+
+/** Whether it is not written, and so says nothing. */
+function isInitial(field: protobuf.Field, value: unknown): boolean {
+  if (value === undefined || value === null) return true;
+  if (field.partOf !== null || typeof value === 'object') return value instanceof Uint8Array && value.length === 0;
+  return value === 0 || value === '' || value === false;
 }

@@ -8,7 +8,8 @@ export interface Kind<T> {
   readonly wireType: number;
   /** Value of a field that is not there. */
   readonly initial: T;
-  read(reader: ProtoReader): T;
+  /** `before`: what the field held; a message is read into it. */
+  read(reader: ProtoReader, before?: T): T;
   write(writer: ProtoWriter, value: T): void;
 }
 
@@ -16,19 +17,19 @@ function whole(name: string, read: (reader: ProtoReader) => number): Kind<number
   return { name, wireType: WireType.VARINT, initial: 0, read, write: (writer, value) => writer.varint(value) };
 }
 
-export const int32 = whole('int32', (reader) => reader.signedVarint() | 0);
-export const uint32 = whole('uint32', (reader) => reader.varint() >>> 0);
+export const int32 = whole('int32', (reader) => reader.int32());
+export const uint32 = whole('uint32', (reader) => reader.uint32());
 /** Integers of 64 bits are numbers: exact up to 2^53. */
-export const int64 = whole('int64', (reader) => reader.signedVarint());
-export const uint64 = whole('uint64', (reader) => reader.varint());
+export const int64 = whole('int64', (reader) => reader.int64());
+export const uint64 = whole('uint64', (reader) => reader.uint64());
 /** By its number. */
-export const enumeration = whole('enum', (reader) => reader.signedVarint() | 0);
+export const enumeration = whole('enum', (reader) => reader.int32());
 
 export const bool: Kind<boolean> = {
   name: 'bool',
   wireType: WireType.VARINT,
   initial: false,
-  read: (reader) => reader.varint() !== 0,
+  read: (reader) => reader.bool(),
   write: (writer, value) => writer.varint(value ? 1 : 0),
 };
 

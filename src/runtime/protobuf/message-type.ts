@@ -45,7 +45,7 @@ export function optional<T>(number: number, kind: Kind<T>): Field<T | undefined>
     write: (writer, value) => {
       if (value !== undefined) writeAs(writer, number, kind, value);
     },
-    read: (reader) => kind.read(reader),
+    read: (reader, before) => kind.read(reader, before),
   };
 }
 
@@ -68,14 +68,15 @@ export function many<T extends string | object>(number: number, kind: Kind<T>): 
 export function mapOf<T>(number: number, kind: Kind<T>): Field<Readonly<Record<string, T>>> {
   const entry = {
     read: (reader: ProtoReader): readonly [string, T] => {
-      let [key, value] = ['', kind.initial];
+      let key = '';
+      let value: T | undefined;
       while (!reader.done) {
-        const tag = reader.varint();
+        const tag = reader.tag();
         if (tag === 8 + WireType.DELIMITED) key = reader.text();
-        else if (tag === 16 + kind.wireType) value = kind.read(reader);
+        else if (tag === 16 + kind.wireType) value = kind.read(reader, value);
         else reader.skip(tag & 7);
       }
-      return [key, value];
+      return [key, value ?? kind.initial];
     },
     write: (writer: ProtoWriter, key: string, value: T): void => {
       writeTag(writer, 1, WireType.DELIMITED);
@@ -116,9 +117,12 @@ interface Member {
  */
 export class MessageType<T extends object> {
   readonly members: readonly Member[];
+  /** Members of a `oneof`: the one that came last counts. */
+  readonly oneOf: readonly string[];
   readonly #byNumber: readonly (Member | undefined)[];
 
-  constructor(fields: { readonly [name in keyof T]-?: Field<T[name]> }) {
+  constructor(fields: { readonly [name in keyof T]-?: Field<T[name]> }, oneOf: readonly (keyof T & string)[] = []) {
+    this.oneOf = oneOf;
     this.members = Object.entries(fields).map(([name, field]) => ({ name, field: field as Field<unknown> }));
     const byNumber: (Member | undefined)[] = [];
     for (const member of this.members) byNumber[member.field.number] = member;
@@ -145,18 +149,29 @@ export class MessageType<T extends object> {
     }
   }
 
-  read(reader: ProtoReader): T {
-    const message: Record<string, unknown> = {};
-    for (const { name, field } of this.members) message[name] = field.initial();
+  /** `before`: the same field, when it has come already; protobuf puts the two together. */
+  read(reader: ProtoReader, before?: T): T {
+    const message = (before ?? this.#initial()) as Record<string, unknown>;
     while (!reader.done) {
-      const tag = reader.varint();
+      const tag = reader.tag();
       const wireType = tag & 7;
-      if (tag < 8) throw new ProtobufError('a field without a number');
-      const member = this.#byNumber[Math.floor(tag / 8)];
+      const member = this.#byNumber[tag >>> 3];
       if (member === undefined || wireType !== wireTypeOf(member.field)) reader.skip(wireType);
-      else message[member.name] = member.field.read(reader, message[member.name]);
+      else this.#take(message, member, reader);
     }
     return message as T;
+  }
+
+  #initial(): Record<string, unknown> {
+    const message: Record<string, unknown> = {};
+    for (const { name, field } of this.members) message[name] = field.initial();
+    return message;
+  }
+
+  #take(message: Record<string, unknown>, { name, field }: Member, reader: ProtoReader): void {
+    message[name] = field.read(reader, message[name]);
+    if (!this.oneOf.includes(name)) return;
+    for (const other of this.oneOf) if (other !== name) message[other] = undefined;
   }
 }
 
@@ -182,7 +197,7 @@ export function recursive<T extends object>(type: () => MessageType<T>): Message
     get initial() {
       return type().decode(Buffer.alloc(0));
     },
-    read: (reader) => reader.within(() => type().read(reader)),
+    read: (reader, before) => reader.within(() => type().read(reader, before)),
     write: (writer, value) => writer.within(() => type().write(writer, value)),
   };
 }

@@ -1,12 +1,13 @@
 /** Wire types (the low three bits of a tag). Groups are known only to be stepped over. */
 export const WireType = { VARINT: 0, FIXED64: 1, DELIMITED: 2, GROUP_START: 3, GROUP_END: 4, FIXED32: 5 } as const;
 
-/** No varint is longer. */
-const MAX_VARINT_BYTES = 10;
-/** Groups within groups that are stepped over. */
+/** Bits of the longest varint: ten times seven. */
+const MAX_VARINT_BITS = 70;
+const TWO_TO_32 = 2 ** 32;
+/** Messages within messages, and groups within groups that are stepped over; what other implementations admit too. */
 const MAX_DEPTH = 100;
 
-/** The bytes are no message. */
+/** The bytes are no message, or a value cannot be written. */
 export class ProtobufError extends Error {}
 
 /** Reads the parts of a protobuf message. Throws ProtobufError when the bytes end early or are none. */
@@ -14,6 +15,10 @@ export class ProtoReader {
   readonly #bytes: Buffer;
   #at = 0;
   #end: number;
+  #depth = 0;
+  /** The last varint, 32 bits each, unsigned. */
+  #low = 0;
+  #high = 0;
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
@@ -25,25 +30,38 @@ export class ProtoReader {
     return this.#at >= this.#end;
   }
 
-  /** An unsigned varint. Above 2^53 it is as near as a number can be. */
-  varint(): number {
-    let value = 0;
-    for (let scale = 1, length = 0; length < MAX_VARINT_BYTES; scale *= 128, length++) {
-      const byte = this.#byte();
-      value += (byte & 0x7f) * scale;
-      if (byte < 0x80) return value;
-    }
-    throw new ProtobufError('a varint is too long');
+  /** Number and wire type of a field, as one number. */
+  tag(): number {
+    this.#varint();
+    if (this.#low < 8 || this.#high !== 0) throw new ProtobufError('a field without a number');
+    return this.#low;
   }
 
-  /** A varint that stands for a signed number of 64 bits: negative ones have ten bytes. */
-  signedVarint(): number {
-    const from = this.#at;
-    const value = this.varint();
-    if (this.#at - from < MAX_VARINT_BYTES) return value;
-    let exact = 0n;
-    for (let at = this.#at - 1; at >= from; at--) exact = (exact << 7n) | BigInt((this.#bytes[at] ?? 0) & 0x7f);
-    return Number(BigInt.asIntN(64, exact));
+  /** The low 32 bits of what may be longer, as protobuf says. */
+  uint32(): number {
+    this.#varint();
+    return this.#low;
+  }
+
+  int32(): number {
+    this.#varint();
+    return this.#low | 0;
+  }
+
+  /** Beyond 2^53 the nearest number that there is. */
+  uint64(): number {
+    this.#varint();
+    return this.#high * TWO_TO_32 + this.#low;
+  }
+
+  int64(): number {
+    this.#varint();
+    return (this.#high | 0) * TWO_TO_32 + this.#low;
+  }
+
+  bool(): boolean {
+    this.#varint();
+    return this.#low !== 0 || this.#high !== 0;
   }
 
   float64(): number {
@@ -65,17 +83,19 @@ export class ProtoReader {
   within<T>(read: () => T): T {
     const [from, to] = this.#delimited();
     const outer = this.#end;
+    if (++this.#depth > MAX_DEPTH) throw new ProtobufError('messages within messages, too deep');
     this.#at = from;
     this.#end = to;
     const value = read();
     this.#at = to;
     this.#end = outer;
+    this.#depth--;
     return value;
   }
 
   /** Steps over a field that nobody knows. */
   skip(wireType: number, depth = 0): void {
-    if (wireType === WireType.VARINT) this.varint();
+    if (wireType === WireType.VARINT) this.#varint();
     else if (wireType === WireType.FIXED64) this.#skip(8);
     else if (wireType === WireType.DELIMITED) this.#delimited();
     else if (wireType === WireType.FIXED32) this.#skip(4);
@@ -85,10 +105,28 @@ export class ProtoReader {
 
   #skipGroup(depth: number): void {
     for (;;) {
-      const wireType = this.varint() & 7;
+      const wireType = this.tag() & 7;
       if (wireType === WireType.GROUP_END) return;
       this.skip(wireType, depth + 1);
     }
+  }
+
+  /** What goes beyond 64 bits is dropped, as protobuf says. */
+  #varint(): void {
+    let [low, high] = [0, 0];
+    for (let shift = 0; shift < MAX_VARINT_BITS; shift += 7) {
+      const byte = this.#byte();
+      const bits = byte & 0x7f;
+      if (shift < 32) low |= bits << shift;
+      if (shift === 28) high = bits >> 4;
+      else if (shift > 28) high |= bits << (shift - 32);
+      if (byte < 0x80) {
+        this.#low = low >>> 0;
+        this.#high = high >>> 0;
+        return;
+      }
+    }
+    throw new ProtobufError('a varint is too long');
   }
 
   #byte(): number {
@@ -106,7 +144,7 @@ export class ProtoReader {
   }
 
   #delimited(): readonly [from: number, to: number] {
-    const from = this.#skip(this.varint());
+    const from = this.#skip(this.uint64());
     return [from, this.#at];
   }
 }

@@ -1,4 +1,8 @@
+import { ProtobufError } from './proto-reader.js';
+
 const FIRST_ROOM = 256;
+/** The largest unsigned number of 64 bits that a number can be; a larger one that was read is rounded up to 2^64. */
+const MAX_VARINT = 2 ** 64 - 2 ** 11;
 
 /** Writes the parts of a protobuf message. */
 export class ProtoWriter {
@@ -10,14 +14,17 @@ export class ProtoWriter {
     return this.#bytes.subarray(0, this.#at);
   }
 
-  /** A whole number; a negative one takes ten bytes. */
+  /** A whole number; a negative one takes ten bytes. Throws ProtobufError for one that has not 64 bits. */
   varint(value: number): void {
+    if (!Number.isInteger(value) || value < -(2 ** 63) || value > 2 ** 64) {
+      throw new ProtobufError('not a whole number of 64 bits');
+    }
     if (value < 0) {
       this.#negative(value);
       return;
     }
     this.#room(10);
-    let rest = value;
+    let rest = Math.min(value, MAX_VARINT);
     while (rest >= 0x80) {
       this.#bytes[this.#at++] = (rest % 0x80) | 0x80;
       rest = Math.floor(rest / 0x80);

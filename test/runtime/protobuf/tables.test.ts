@@ -2,8 +2,9 @@ import test from 'ava';
 import fc from 'fast-check';
 import * as server from '../../../src/issuer-client/wire-messages.js';
 import type { MessageType } from '../../../src/runtime/protobuf/message-type.js';
+import { ProtobufError } from '../../../src/runtime/protobuf/proto-reader.js';
 import * as workload from '../../../src/workload-api/wire-messages.js';
-import { anyMessage, describeTable, describeType, plain, publishedTypes } from '../../fakes/proto-messages.js';
+import { anyMessage, describeTable, describeType, merged, plain, publishedTypes } from '../../fakes/proto-messages.js';
 
 const AGENT = 'com.spirl.agent.v1';
 
@@ -47,6 +48,14 @@ const TABLES: readonly { file: string; tables: Readonly<Record<string, object>> 
 
 const OPTIONS = { longs: Number, enums: Number, bytes: Buffer, defaults: true, arrays: true, objects: true } as const;
 
+function readOrRefused(type: MessageType<Record<string, unknown>>, came: Buffer): void {
+  try {
+    type.decode(came);
+  } catch (error) {
+    if (!(error instanceof ProtobufError)) throw error;
+  }
+}
+
 for (const { file, tables } of TABLES) {
   const published = publishedTypes(file);
   for (const [name, table] of Object.entries(tables)) {
@@ -67,6 +76,32 @@ for (const { file, tables } of TABLES) {
         }),
         { numRuns: 60 },
       );
+    });
+
+    test(`${name}: two that follow each other are one, put together as protobuf says`, (t) => {
+      fc.assert(
+        fc.property(anyMessage(type), anyMessage(type), (a, b) => {
+          const both = Buffer.concat([own.encode(a), own.encode(b)]);
+          const expected = type.toObject(type.fromObject(merged(type, a, b)), OPTIONS);
+          t.deepEqual(plain(own.decode(both)), plain(expected));
+        }),
+        { numRuns: 60 },
+      );
+    });
+
+    test(`${name}: one that is cut, or has a byte changed, is read or refused`, (t) => {
+      fc.assert(
+        fc.property(anyMessage(type, 2), fc.nat(), fc.nat({ max: 255 }), (message, at, byte) => {
+          const whole = own.encode(message);
+          for (let length = 0; length < Math.min(whole.length, 400); length++) {
+            readOrRefused(own, whole.subarray(0, length));
+          }
+          if (whole.length > 0) whole[at % whole.length] = byte;
+          readOrRefused(own, whole);
+        }),
+        { numRuns: 30 },
+      );
+      t.pass();
     });
   }
 }
