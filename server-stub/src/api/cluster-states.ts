@@ -41,7 +41,7 @@ export interface ClusterState {
   readonly revision: number;
 }
 
-/** Streams that are told of a change per turn of the event loop, some 50 ms: the last of thousands waits for few acknowledgements of the first. */
+/** Streams that are told of a change per turn of the event loop, some 30 ms: the last of thousands waits for few acknowledgements of the first. */
 const TOLD_PER_TURN = 2_500;
 
 /** An agent's stream. */
