@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createServer as createTlsServer } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import { systemClock, type Clock } from '../../src/runtime/clock.js';
 import { framed } from '../../src/runtime/grpc-frame.js';
@@ -10,6 +11,7 @@ import type { HeaderFields } from '../../src/runtime/http2/request-headers.js';
 import { Http2GrpcServer, type Http2GrpcLimits } from '../../src/runtime/http2-grpc-server.js';
 import type { RpcCall, RpcConversation, RpcMethod } from '../../src/runtime/rpc-method.js';
 import { aborted } from '../../src/runtime/task-group.js';
+import type { TlsIdentity } from './tls-identity.js';
 
 export const ECHO_LIMITS: Http2GrpcLimits = {
   ...{ maxRequestBytes: 1_000_000, streamsPerConnection: 100, openingMs: 10_000, requestMs: 10_000 },
@@ -21,6 +23,8 @@ interface Options {
   readonly clock?: Clock;
   /** On a port of this host, not on a Unix socket. */
   readonly tcp?: boolean;
+  /** On a port as well, behind TLS 1.3. */
+  readonly tls?: TlsIdentity;
 }
 
 interface Test {
@@ -56,7 +60,7 @@ export class EchoGrpcServer {
   readonly #listener: Server;
   readonly #folder = mkdtempSync(join(tmpdir(), 'echo-'));
 
-  private constructor({ limits, clock = systemClock }: Options) {
+  private constructor({ limits, clock = systemClock, tls }: Options) {
     this.server = new Http2GrpcServer({
       methods: METHODS,
       admit: (_, headers) => {
@@ -71,13 +75,16 @@ export class EchoGrpcServer {
       clock,
       limits: { ...ECHO_LIMITS, ...limits },
     });
-    this.#listener = createServer({ allowHalfOpen: false, noDelay: true }, (socket) => this.#accept(socket));
+    this.#listener =
+      tls === undefined
+        ? createServer({ noDelay: true }, (socket) => this.#accept(socket))
+        : createTlsServer({ ...tls, ALPNProtocols: ['h2'], minVersion: 'TLSv1.3' }, (socket) => this.#accept(socket));
   }
 
   /** Stopped at the end of the test at the latest. */
   static async open(t: Test, options: Options = {}): Promise<EchoGrpcServer> {
     const opened = new EchoGrpcServer(options);
-    if (options.tcp === true) opened.#listener.listen(0, '127.0.0.1');
+    if (options.tcp === true || options.tls !== undefined) opened.#listener.listen(0, '127.0.0.1');
     else opened.#listener.listen(opened.socketPath);
     await once(opened.#listener, 'listening');
     t.teardown(() => opened.stop());

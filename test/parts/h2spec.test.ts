@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { EchoGrpcServer } from '../fakes/echo-grpc-server.js';
+import { makeTlsIdentity } from '../fakes/tls-identity.js';
 import { partFile } from './part-process.js';
 
 // h2spec 2.6.0, all of it, strict cases included, against the gRPC server of the agent's socket.
@@ -14,6 +15,7 @@ interface Run {
   readonly name: string;
   readonly program: string;
   readonly path: string;
+  readonly tls?: boolean;
   /** How long a case waits for what does not come; on a busy machine an answer may take its time. */
   readonly seconds: number;
   /** Cases that do not pass, each with its reason. One that begins to pass fails the test, too. */
@@ -25,6 +27,7 @@ const NO_BODY = 'the answer, 405, has no body';
 
 const RUNS: readonly Run[] = [
   { name: 'with gRPC calls for requests', program: 'h2spec-grpc', path: '/S/Talk', seconds: 10, exceptions: {} },
+  { name: 'with gRPC calls for requests, behind TLS', program: 'h2spec-grpc', path: '/S/Talk', tls: true, seconds: 10, exceptions: {} },
   {
     name: 'as it is, with requests that are no gRPC',
     program: 'h2spec',
@@ -53,9 +56,9 @@ const RUNS: readonly Run[] = [
   },
 ];
 
-for (const { name, program, path, seconds, exceptions } of RUNS) {
+for (const { name, program, path, tls = false, seconds, exceptions } of RUNS) {
   test.serial(`h2spec ${name}: every case passes but those that are named here`, async (t) => {
-    const served = await EchoGrpcServer.open(t, { tcp: true });
+    const served = await EchoGrpcServer.open(t, tls ? { tls: await makeTlsIdentity() } : { tcp: true });
     const cases = await h2spec(program, [
       '--port',
       String(served.port),
@@ -64,10 +67,11 @@ for (const { name, program, path, seconds, exceptions } of RUNS) {
       '--strict',
       '--timeout',
       String(seconds),
+      ...(tls ? ['--tls', '--insecure'] : []),
     ]);
     t.is(cases.length, CASES);
     const others = cases.filter(({ outcome }) => outcome !== 'passed');
-    for (const { name, said } of others) t.log(name, said);
+    for (const { name, said } of others) if (!(name in exceptions)) t.log(name, said);
     t.deepEqual(others.map(({ name }) => name).sort(), Object.keys(exceptions).sort());
     t.deepEqual(served.unexpected, []);
   });
