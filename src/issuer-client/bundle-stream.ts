@@ -71,7 +71,7 @@ export class BundleStream {
       failures = delivered ? 1 : failures + 1;
       this.#ended(connection, error, failures);
       await clock.sleep(backoffMs(failures, RECONNECT_BACKOFF, random), signal);
-      // The first failure may be the server closing an old connection; after that the channel's own patience is not waited for.
+      // The first failure may be the server closing an old connection; after that the connection's own pause is not waited for.
       if (failures > 1) await sessions.reconnect(connection);
     }
   }

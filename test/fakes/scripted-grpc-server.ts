@@ -129,6 +129,11 @@ export async function everyMessage(call: ClientCall): Promise<string[]> {
   return messages;
 }
 
+/** Resolves when every socket is gone. */
+export async function allGone(sockets: readonly TLSSocket[]): Promise<void> {
+  for (const socket of sockets) if (!socket.closed) await once(socket, 'close').catch(() => {});
+}
+
 /** A TLS server that speaks HTTP/2 by hand, and a client of it on a clock that the test moves. */
 export async function scripted(t: Test, options: Partial<GrpcClientOptions> = {}, tls: TlsOptions = {}) {
   const { ca, cert, key } = await identity;
