@@ -27,7 +27,14 @@ const NO_BODY = 'the answer, 405, has no body';
 
 const RUNS: readonly Run[] = [
   { name: 'with gRPC calls for requests', program: 'h2spec-grpc', path: '/S/Talk', seconds: 10, exceptions: {} },
-  { name: 'with gRPC calls for requests, behind TLS', program: 'h2spec-grpc', path: '/S/Talk', tls: true, seconds: 10, exceptions: {} },
+  {
+    name: 'with gRPC calls for requests, behind TLS',
+    program: 'h2spec-grpc',
+    path: '/S/Talk',
+    tls: true,
+    seconds: 10,
+    exceptions: {},
+  },
   {
     name: 'as it is, with requests that are no gRPC',
     program: 'h2spec',
