@@ -9,7 +9,7 @@ import { inRounds } from '../rounds.js';
 import { spreadOf, warmUpMs, type Effort, type Figure, type Row } from '../row.js';
 import { sampleFetches } from './fetch.js';
 import { minterOf, sampleMints } from './mint-over-wire.js';
-import { bundleUpdates, samplePush, type PushSample } from './push.js';
+import { bundleUpdates, sampleUpdate } from './push.js';
 import { closeStage, growStage, sampleWave, startStage, WITHOUT_GATE } from './wave.js';
 
 const MOST_PER_DOUBLING = 1.1;
@@ -82,6 +82,8 @@ type Sampler<Result> = (ms: number) => Promise<Result>;
 const paceOf = ({ quick }: Effort): Pick<Effort, 'rounds' | 'sampleMs'> =>
   quick ? { rounds: 2, sampleMs: 100 } : { rounds: 4, sampleMs: 1_500 };
 
+type UpdateSample = Awaited<ReturnType<typeof sampleUpdate>>;
+
 /** Of one size. */
 const roundsOf = ({ quick }: Effort, full: number): number => (quick ? 1 : full);
 
@@ -89,26 +91,31 @@ const roundsOf = ({ quick }: Effort, full: number): number => (quick ? 1 : full)
 async function pushing(domain: TrustDomain, effort: Effort): Promise<readonly Figure[]> {
   const agent = await domain.startAgent();
   const load = new LoadProcess<WorkloadLoad>('load/workloads.js');
-  const others = new LoadProcess<WorkloadLoad>('load/workloads.js');
   const target = { pid: agent.program.pid, socket: agent.socket, load, push: bundleUpdates(domain) };
   const warm = { sockets: [agent.socket], path: X509_PATH, body: Buffer.alloc(0), inFlight: 8, ms: warmUpMs(effort) };
   await load.do('loop', { ...warm, connectionPer: 'call' });
-  const growth: { size: number; samples: PushSample[] }[] = [];
+  const growth: { size: number; samples: UpdateSample[] }[] = [];
+  const update = async (): Promise<UpdateSample> => {
+    const sample = await sampleUpdate(target);
+    // Takes back what the one before has brought: another update, which is none of the samples.
+    await sampleUpdate(target);
+    return sample;
+  };
   let open = 0;
   for (const size of sizes(effort.quick ? 125 : 625)) {
     effort.progress(`${size} streams`);
     await load.do('open', [agent.socket], size - open);
     open = size;
     // The code of an update is compiled with the first size.
-    if (growth.length === 0) await samplePush(target, others);
-    const samples: PushSample[] = [];
-    for (let round = 1; round <= roundsOf(effort, 5); round++) samples.push(await samplePush(target, others));
+    if (growth.length === 0) await update();
+    const samples: UpdateSample[] = [];
+    for (let round = 1; round <= roundsOf(effort, 5); round++) samples.push(await update());
     growth.push({ size, samples });
   }
   await load.do('closeAll');
-  await Promise.all([load.stop(), others.stop()]);
+  await load.stop();
   await agent.program.stop();
-  const costs = (of: (sample: PushSample) => number) =>
+  const costs = (of: (sample: UpdateSample) => number) =>
     growth.map(({ size, samples }) => ({ size, cost: spreadOf(samples.map(of)).median }));
   return [
     growthFigure(

@@ -109,35 +109,65 @@ class Ways {
   }
 }
 
-async function measureKind(kind: KeyServiceKind, effort: Effort): Promise<readonly Figure[]> {
+/** A service with the ways to it, ready to be measured. */
+interface OpenKind {
+  readonly kind: KeyServiceKind;
+  readonly ways: Ways;
+  close(): Promise<void>;
+}
+
+async function openKind(kind: KeyServiceKind, effort: Effort): Promise<OpenKind> {
   const dir = mkdtempSync(join(tmpdir(), 'spirl-bench-keys-'));
   const service = await kind.start(dir);
-  try {
-    const ways = await Ways.open(kind, service, effort);
-    try {
-      const samples = await inRounds(
-        {
-          bare: (ms) => ways.sampleBare(ms),
-          module: (ms) => ways.sampleModule(ms),
-          wire: (ms) => ways.sampleWire(ms),
-        },
-        {
-          ...effort,
-          rounds: Math.min(ROUNDS, effort.rounds),
-          progress: (text) => effort.progress(`${kind.name}, ${text}`),
-        },
-      );
-      await ways.check();
-      return [
-        figureOf(`${kind.name}: through the key manager`, kind, samples.module, samples.bare),
-        figureOf(`${kind.name}: X.509-SVIDs over the wire`, kind, samples.wire, samples.bare),
-      ];
-    } finally {
-      await ways.close();
-    }
-  } finally {
+  const stop = async (): Promise<void> => {
     await service.stop();
     rmSync(dir, { recursive: true, force: true });
+  };
+  try {
+    const ways = await Ways.open(kind, service, effort);
+    const close = async (): Promise<void> => {
+      await ways.close();
+      await stop();
+    };
+    return { kind, ways, close };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function measureKind({ kind, ways }: OpenKind, effort: Effort): Promise<readonly Figure[]> {
+  const samples = await inRounds(
+    {
+      bare: (ms) => ways.sampleBare(ms),
+      module: (ms) => ways.sampleModule(ms),
+      wire: (ms) => ways.sampleWire(ms),
+    },
+    {
+      ...effort,
+      rounds: Math.min(ROUNDS, effort.rounds),
+      progress: (text) => effort.progress(`${kind.name}, ${text}`),
+    },
+  );
+  await ways.check();
+  return [
+    figureOf(`${kind.name}: through the key manager`, kind, samples.module, samples.bare),
+    figureOf(`${kind.name}: X.509-SVIDs over the wire`, kind, samples.wire, samples.bare),
+  ];
+}
+
+/** Opens all of `kinds` side by side, then measures one after the other. */
+async function measureTogether(kinds: readonly KeyServiceKind[], effort: Effort): Promise<readonly Figure[]> {
+  effort.progress(`starting ${kinds.map(({ name }) => name).join('; ')}`);
+  const opened = await Promise.allSettled(kinds.map((kind) => openKind(kind, effort)));
+  const open = opened.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
+  try {
+    for (const one of opened) if (one.status === 'rejected') throw one.reason;
+    const figures: Figure[] = [];
+    for (const one of open) figures.push(...(await measureKind(one, effort)));
+    return figures;
+  } finally {
+    await Promise.all(open.map((one) => one.close()));
   }
 }
 
@@ -166,8 +196,10 @@ export const keyManagersRow: Row = {
       return how === undefined ? [] : [`${name}: ${how}`];
     }),
   measure: async (effort) => {
+    const kinds = KINDS.filter(({ missing }) => missing() === undefined);
+    if (effort.quick) return measureTogether(kinds, effort);
     const figures: Figure[] = [];
-    for (const kind of KINDS) if (kind.missing() === undefined) figures.push(...(await measureKind(kind, effort)));
+    for (const kind of kinds) figures.push(...(await measureTogether([kind], effort)));
     return figures;
   },
 };

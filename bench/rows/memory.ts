@@ -34,7 +34,7 @@ export async function footprintOf(
 ): Promise<Footprint> {
   const load = new LoadProcess<WorkloadLoad>('load/workloads.js');
   await load.do('open', sockets, sockets.length);
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  await new Promise((resolve) => setTimeout(resolve, Math.min(1_000, idleMs / 3)));
   const openMib = memoryKib(pid).resident / 1024;
   const idle = await idleShare(pid, idleMs);
   await load.do('forget');
@@ -70,7 +70,7 @@ async function measure(effort: Effort): Promise<readonly Figure[]> {
   try {
     const identities = effort.quick ? IDENTITIES / 4 : IDENTITIES;
     effort.progress(`${identities} identities`);
-    const footprint = await manyIdentities(domain, identities, effort.quick ? 1_500 : 10_000);
+    const footprint = await manyIdentities(domain, identities, effort.quick ? 1_000 : 10_000);
     const count = effort.quick ? 1_000 : STREAMS;
     const ratios: number[] = [];
     const shown: Record<string, string> = {};

@@ -25,27 +25,33 @@ export interface Streams {
 
 const STREAMS = 5_000;
 
-/** Two updates: one by itself for time and CPU, and one while another caller fetches. */
+/** Two updates: one by itself for time and CPU, and one while another caller fetches for `ms`. */
 export async function samplePush(
-  { pid, socket, load, push }: Streams,
+  streams: Streams,
   others: LoadProcess<WorkloadLoad>,
+  ms: number = OTHERS_MS.full,
 ): Promise<PushSample> {
-  await load.do('forget');
-  const before = cpuSeconds(pid);
-  const alone = push();
-  const { firstToLastMs } = await load.do('arrived', 1);
-  const cpu = cpuSeconds(pid) - before;
-  await alone;
+  const alone = await sampleUpdate(streams);
   const fetching = others.do('loop', {
-    ...{ sockets: [socket], path: X509_PATH, body: Buffer.alloc(0), inFlight: 1, ms: 500 },
+    ...{ sockets: [streams.socket], path: X509_PATH, body: Buffer.alloc(0), inFlight: 1, ms },
     connectionPer: 'call',
   });
+  await sampleUpdate(streams);
+  return { ...alone, others: (await fetching).p50 };
+}
+
+const OTHERS_MS = { quick: 200, full: 500 };
+
+/** One update by itself. */
+export async function sampleUpdate({ pid, load, push }: Streams): Promise<Omit<PushSample, 'others'>> {
   await load.do('forget');
-  const besides = push();
-  const { ended } = await load.do('arrived', 1);
+  const before = cpuSeconds(pid);
+  const pushed = push();
+  const { firstToLastMs, ended } = await load.do('arrived', 1);
+  const cpu = cpuSeconds(pid) - before;
   if (ended > 0) throw new Error(`${ended} streams ended`);
-  await besides;
-  return { wallMs: firstToLastMs, cpuSeconds: cpu, others: (await fetching).p50 };
+  await pushed;
+  return { wallMs: firstToLastMs, cpuSeconds: cpu };
 }
 
 /** An update that every stream has to be told: a new authority appears in the bundle; the next one makes it disappear. */
@@ -84,7 +90,8 @@ async function measure(effort: Effort): Promise<readonly Figure[]> {
     const samples: Record<'agent' | 'bare', PushSample[]> = { agent: [], bare: [] };
     for (let round = 1; round <= Math.min(5, effort.rounds); round++) {
       effort.progress(`update ${round}`);
-      for (const side of ['agent', 'bare'] as const) samples[side].push(await samplePush(targets[side], others));
+      for (const side of ['agent', 'bare'] as const)
+        samples[side].push(await samplePush(targets[side], others, OTHERS_MS[effort.quick ? 'quick' : 'full']));
     }
     const peak = { agent: memoryKib(agent.program.pid).peak, bare: memoryKib(bare.pid).peak };
     return [...pushFigures(samples, count), peakFigure(peak)];
