@@ -29,6 +29,8 @@ export interface Row {
 export interface Effort {
   /** Shorter and smaller, to see that all works. */
   readonly quick: boolean;
+  /** Short, but with the sizes that the regression guard's baseline has. */
+  readonly guarded?: boolean;
   /** B8 as specified, which takes ten minutes. */
   readonly fullTime?: boolean;
   /** Where the programs under test write CPU profiles, when asked for. */
@@ -39,6 +41,15 @@ export interface Effort {
   /** Milliseconds of one sample of one case. */
   readonly sampleMs: number;
   readonly progress: (text: string) => void;
+}
+
+/** How many streams or agents a row has: what was asked for, what the guard's baseline has, or enough to see that all works. */
+export function sizeOf(
+  { quick, guarded }: Effort,
+  sizes: { readonly full: number; readonly guarded: number; readonly quick: number },
+): number {
+  if (guarded === true) return sizes.guarded;
+  return quick ? sizes.quick : sizes.full;
 }
 
 /** How long a process is given work before it is measured, so that its code is compiled; milliseconds. */

@@ -6,10 +6,9 @@ import { leaveDomain, openDomain } from '../rig/shared-domain.js';
 import type { TrustDomain } from '../rig/trust-domain.js';
 import { cpuSeconds, memoryKib } from '../rig/usage.js';
 import { shuffled } from '../rounds.js';
-import { spreadOf, type Effort, type Figure, type Row } from '../row.js';
+import { sizeOf, spreadOf, type Effort, type Figure, type Row } from '../row.js';
 
-const AGENTS = 5_000;
-const QUICK_AGENTS = 500;
+const AGENTS = { full: 5_000, guarded: 500, quick: 200 };
 /** Load processes, each with its part of the agents. */
 const PROCESSES = 2;
 const MOST_ACKNOWLEDGED_S = 5;
@@ -44,7 +43,7 @@ async function measure(effort: Effort): Promise<readonly Figure[]> {
   const agents = await loggedIn(domain, effort);
   const shadows = await doubles(agents);
   try {
-    const count = effort.quick ? QUICK_AGENTS : AGENTS;
+    const count = sizeOf(effort, AGENTS);
     effort.progress(`connecting ${count} agents`);
     await Promise.all(agents.map((load) => load.do('follow', domain.port, true)));
     const message = (await agents[0]?.do('newest')) ?? new Uint8Array();
@@ -60,7 +59,7 @@ async function measure(effort: Effort): Promise<readonly Figure[]> {
 }
 
 async function loggedIn(domain: TrustDomain, effort: Effort): Promise<Agents> {
-  const count = (effort.quick ? QUICK_AGENTS : AGENTS) / PROCESSES;
+  const count = sizeOf(effort, AGENTS) / PROCESSES;
   effort.progress(`logging ${count * PROCESSES} agents in`);
   const agents = Array.from({ length: PROCESSES }, () => new LoadProcess<BundleAgents>('load/bundle-agents.js'));
   await Promise.all(agents.map((load) => load.do('login', { ...domain.agentAccess(), stateDir: domain.dir }, count)));

@@ -102,7 +102,7 @@ async function pushing(domain: TrustDomain, effort: Effort): Promise<readonly Fi
     return sample;
   };
   let open = 0;
-  for (const size of sizes(effort.quick ? 125 : 625)) {
+  for (const size of sizes(effort.quick ? 50 : 625)) {
     effort.progress(`${size} streams`);
     await load.do('open', [agent.socket], size - open);
     open = size;

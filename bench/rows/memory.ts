@@ -7,11 +7,12 @@ import { manyUsers } from '../rig/many-users.js';
 import { leaveDomain, openDomain } from '../rig/shared-domain.js';
 import type { TrustDomain } from '../rig/trust-domain.js';
 import { cpuSeconds, memoryKib } from '../rig/usage.js';
-import { warmUpMs, type Effort, type Figure, type Row } from '../row.js';
+import { sizeOf, warmUpMs, type Effort, type Figure, type Row } from '../row.js';
 import { bundleUpdates } from './push.js';
 
-const STREAMS = 5_000;
+const STREAMS = { full: 5_000, guarded: 1_000, quick: 400 };
 const IDENTITIES = 1_000;
+const QUICK_IDENTITIES = 100;
 /** MiB of SPIRE's agent with 1,000 SVIDs and 1,000 streams, and after an update; share of a core that it takes when idle. */
 const SPIRE_SEEN = { open: 126.5, updated: 136 };
 const MOST_IDLE = 0.005;
@@ -68,10 +69,10 @@ async function perStreamKib(pid: number, socket: string, count: number, warmMs: 
 async function measure(effort: Effort): Promise<readonly Figure[]> {
   const domain = await openDomain(effort);
   try {
-    const identities = effort.quick ? IDENTITIES / 4 : IDENTITIES;
+    const identities = effort.quick ? QUICK_IDENTITIES : IDENTITIES;
     effort.progress(`${identities} identities`);
     const footprint = await manyIdentities(domain, identities, effort.quick ? 1_000 : 10_000);
-    const count = effort.quick ? 1_000 : STREAMS;
+    const count = sizeOf(effort, STREAMS);
     const ratios: number[] = [];
     const shown: Record<string, string> = {};
     for (let round = 1; round <= (effort.quick ? 1 : 3); round++) {

@@ -6,7 +6,7 @@ import { LoadProcess } from '../rig/load-process.js';
 import { leaveDomain, openDomain } from '../rig/shared-domain.js';
 import type { Agent, TrustDomain } from '../rig/trust-domain.js';
 import { cpuSeconds, memoryKib } from '../rig/usage.js';
-import { spreadOf, warmUpMs, type Effort, type Figure, type Row } from '../row.js';
+import { sizeOf, spreadOf, warmUpMs, type Effort, type Figure, type Row } from '../row.js';
 
 export interface PushSample {
   readonly wallMs: number;
@@ -23,7 +23,7 @@ export interface Streams {
   readonly push: () => Promise<unknown>;
 }
 
-const STREAMS = 5_000;
+const STREAMS = { full: 5_000, guarded: 1_000, quick: 400 };
 
 /** Two updates: one by itself for time and CPU, and one while another caller fetches for `ms`. */
 export async function samplePush(
@@ -79,7 +79,7 @@ async function measure(effort: Effort): Promise<readonly Figure[]> {
   ] as const;
   const others = new LoadProcess<WorkloadLoad>('load/workloads.js');
   try {
-    const count = effort.quick ? 1_000 : STREAMS;
+    const count = sizeOf(effort, STREAMS);
     const agent = await domain.startAgent();
     const anchorSocket = join(domain.dir, 'bare.sock');
     const message = await loads[0].do('first', agent.socket, X509_PATH, Buffer.alloc(0));

@@ -24,7 +24,7 @@ async function runProgram(source: string): Promise<number> {
   return performance.now() - startedAt;
 }
 
-const identitiesOf = ({ quick }: Effort): number => (quick ? MANY / 5 : MANY);
+const identitiesOf = ({ quick }: Effort): number => (quick ? MANY / 10 : MANY);
 
 /** Wall-clock milliseconds since the epoch, with fractions. */
 const wallNow = (): number => performance.timeOrigin + performance.now();
