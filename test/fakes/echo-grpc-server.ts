@@ -54,6 +54,8 @@ export class EchoGrpcServer {
   readonly admitted: HeaderFields[] = [];
   /** Each ended call as `METHOD STATUS`. */
   readonly handled: string[] = [];
+  /** How long each took, in seconds. */
+  readonly took: number[] = [];
   readonly unexpected: unknown[] = [];
   /** The server's ends of all connections that are open. */
   readonly sockets = new Set<Socket>();
@@ -69,7 +71,10 @@ export class EchoGrpcServer {
       },
       observer: {
         ...{ started: () => {}, received: () => {}, sent: () => {} },
-        handled: ({ method }, code) => void this.handled.push(`${method} ${status[code]}`),
+        handled: ({ method }, code, seconds) => {
+          this.handled.push(`${method} ${status[code]}`);
+          this.took.push(seconds);
+        },
       },
       onUnexpected: (error) => void this.unexpected.push(error),
       clock,
