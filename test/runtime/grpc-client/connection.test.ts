@@ -12,6 +12,7 @@ import {
   goAway,
   responseHeaders,
   scripted,
+  trailers,
 } from '../../fakes/scripted-grpc-server.js';
 import { frame } from '../../workload-api/raw-http2.js';
 
@@ -20,6 +21,12 @@ import { frame } from '../../workload-api/raw-http2.js';
 const HELLO = Buffer.from('hello');
 const never = (): AbortSignal => new AbortController().signal;
 const SETTINGS_OF = (maxCalls: number): Buffer => frame(FRAME.SETTINGS, 0, 0, setting(3, maxCalls));
+
+async function rest(messages: AsyncIterable<Buffer>): Promise<number> {
+  let count = 0;
+  for await (const message of messages) count += message.length;
+  return count;
+}
 
 test('calls share a connection, and what is not needed is not opened', async (t) => {
   const { client, connection, connections } = await scripted(t);
@@ -54,8 +61,10 @@ test('closing does not wait for a server that no longer reads nor closes', async
   server.socket.pause();
   server.send(answer(stream), goAway(stream));
   await answered;
+  while (sockets[0]?.writableEnded !== true) await flush();
   client.close();
   await flush();
+  t.false(sockets[0].destroyed);
   await clock.advance(1_000);
   await allGone(sockets);
   t.is(clock.sleeping, 0);
@@ -200,6 +209,38 @@ test('a connection that dies within a message fails its calls once, as UNAVAILAB
   server.socket.destroy();
   t.like(await failure(first), { code: status.UNAVAILABLE, unseen: false });
   t.is((await failure(messages.next())).code, status.UNAVAILABLE);
+});
+
+test('an answer is not whole when the connection goes before it was read, though its OK had come', async (t) => {
+  const { client, connection, sockets } = await scripted(t);
+  const opening = client.open('/S/M', never());
+  const server = (await connection()).greet();
+  const call = await opening;
+  const stream = await server.call(0);
+  const frames = Array.from({ length: 60 }, () => data(stream, framed(Buffer.alloc(15_000))));
+  server.send(responseHeaders(stream), ...frames, trailers(stream));
+  const messages = call.messages();
+  await messages.next();
+  const other = client.unary('/S/M', HELLO, never());
+  server.send(answer(await server.call(1)));
+  await other;
+  server.socket.destroy();
+  await allGone(sockets);
+  t.like(await failure(rest(messages)), { code: status.UNAVAILABLE });
+});
+
+test('an answer that cannot be read is a failure, though its OK had come', async (t) => {
+  const { client, connection } = await scripted(t);
+  const opening = client.open('/S/M', never());
+  const server = (await connection()).greet();
+  const call = await opening;
+  const stream = await server.call(0);
+  server.send(responseHeaders(stream), data(stream, framed(HELLO)), data(stream, Buffer.of(0, 0x7f, 0, 0, 0)));
+  server.send(trailers(stream));
+  const other = client.unary('/S/M', HELLO, never());
+  server.send(answer(await server.call(1)));
+  await other;
+  t.like(await failure(rest(call.messages())), { code: status.RESOURCE_EXHAUSTED });
 });
 
 test('a call that waits for the server to admit it can be left, and costs nobody else anything', async (t) => {
