@@ -140,8 +140,8 @@ export class AgentSession {
       const work = (ended: AbortSignal): Promise<Granted> =>
         login(connection, evidence, this.#options, () => clock.now(), ended);
       const granted = await withDeadline(work, LOGIN_MS, 'the login took too long', clock, signal);
-      await this.#granted(granted);
-      logger.info('logged in', { agentId: granted.session.agentId, clusterName: granted.session.clusterName });
+      const { agentId, clusterName } = granted.session;
+      await this.#granted(granted, () => logger.info('logged in', { agentId, clusterName }));
     } finally {
       connection.retire();
     }
@@ -152,18 +152,21 @@ export class AgentSession {
     const connection = await this.connection(signal);
     try {
       const work = (ended: AbortSignal): Promise<Granted> => renew(connection, agentVersion, () => clock.now(), ended);
-      await this.#granted(await withDeadline(work, LOGIN_MS, 'the session renewal took too long', clock, signal));
-      logger.debug('session renewed', { agentId: this.agentId });
+      const granted = await withDeadline(work, LOGIN_MS, 'the session renewal took too long', clock, signal);
+      await this.#granted(granted, () => logger.debug('session renewed', { agentId: this.agentId }));
     } catch (error) {
       if (!hasCode(error, 'UNAUTHENTICATED')) throw error;
       this.refused(connection, error.message);
     }
   }
 
-  async #granted({ session, sessionCa }: Granted): Promise<void> {
+  /** Nobody waits for the disk: a session that is lost because the process ended before it was written is granted again. */
+  async #granted({ session, sessionCa }: Granted, tell: () => void): Promise<void> {
     this.#grantedAt = this.#options.clock.monotonic();
-    await this.#persist({ session, sessionCa, trustDomain: session.trustDomain });
+    const written = this.#persist({ session, sessionCa, trustDomain: session.trustDomain });
     await this.#connect();
+    tell();
+    await written;
   }
 
   async #persist(persisted: PersistedSession): Promise<void> {

@@ -118,9 +118,12 @@ function openClient(options: ServerConnectionOptions, server: ServerIdentity): G
   });
   const { host, port } = hostAndPort(address);
   // TLS knows no IP address as a server name; the certificate is judged by its SPIFFE ID anyway.
-  const servername = options.serverName ?? (isIP(host) === 0 ? host : 'spirl-server');
+  const servername = options.serverName ?? (isIP(host) === 0 ? host : undefined);
   const open = (): TLSSocket =>
-    connect({ host, port, servername, secureContext, ALPNProtocols: ['h2'], checkServerIdentity: server.check });
+    connect({
+      ...{ host, port, secureContext, ALPNProtocols: ['h2'], checkServerIdentity: server.check },
+      ...(servername !== undefined && { servername }),
+    });
   return new GrpcClient({
     ...{ authority: address, connect: open, clock },
     connectMs: CONNECT_MS,
