@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:tls';
 import { login } from '../../src/issuer-client/login.js';
 import { clusterKeyEvidence } from '../../src/issuer-client/node-evidence.js';
+import { ServerAddress } from '../../src/issuer-client/server-address.js';
 import { ServerConnection } from '../../src/issuer-client/server-connection.js';
 import type { Session } from '../../src/issuer-client/session.js';
 import { certificatePem, certificatesOfPem } from '../../src/runtime/certificate-facts.js';
@@ -94,7 +95,8 @@ const commands = {
     const evidence = clusterKeyEvidence(options);
     const facts = { clusterId: options.clusterId, agentVersion: 'bench', nodeName: 'bench' };
     for (let done = 0; done < count; done += LOGINS_PER_CONNECTION) {
-      const connection = new ServerConnection({ address: options.address, trusted, clock: systemClock });
+      const address = new ServerAddress(options.address);
+      const connection = new ServerConnection({ address, trusted, clock: systemClock });
       await manyTimes(Math.min(LOGINS_PER_CONNECTION, count - done), async () => {
         const { signal } = new AbortController();
         const granted = await login(connection, evidence, facts, () => systemClock.now(), signal);

@@ -12,6 +12,7 @@ import { type AgentFacts, type Granted, login, renew } from './login.js';
 import type { NodeEvidence } from './node-evidence.js';
 import type { ApiConnection } from './issuer.js';
 import { failureText } from './rpc.js';
+import { ServerAddress } from './server-address.js';
 import { ServerConnection } from './server-connection.js';
 import { type Session, sessionStep, type SessionStep } from './session.js';
 import { type PersistedSession, readSession, type SessionStatus, writeSession } from './session-state.js';
@@ -43,6 +44,7 @@ export interface AgentSessionOptions extends AgentFacts {
 export class AgentSession {
   readonly status = new Latest<SessionStatus<ServerConnection>>({ version: 1 });
   readonly #options: AgentSessionOptions;
+  readonly #address: ServerAddress;
   readonly #alarm = new Alarm();
   readonly #jitter: number;
   #persisted: PersistedSession;
@@ -50,6 +52,7 @@ export class AgentSession {
 
   private constructor(options: AgentSessionOptions, persisted: PersistedSession) {
     this.#options = options;
+    this.#address = new ServerAddress(options.address);
     this.#persisted = persisted;
     this.#jitter = options.random();
   }
@@ -184,10 +187,10 @@ export class AgentSession {
   }
 
   async #open(session: Session | undefined): Promise<ServerConnection> {
-    const { address, serverName, clock } = this.#options;
+    const { serverName, clock } = this.#options;
     const { trustDomain, sessionCa } = this.#persisted;
     return new ServerConnection({
-      ...{ address, clock },
+      ...{ address: this.#address, clock },
       trusted: [...sessionCa, ...(await this.#bootstrap())],
       ...(trustDomain !== undefined && { trustDomain }),
       ...(serverName !== undefined && { serverName }),

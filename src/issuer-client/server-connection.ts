@@ -8,14 +8,14 @@ import { SpirlError } from '../runtime/errors.js';
 import { GrpcClient } from '../runtime/grpc-client/grpc-client.js';
 import { CONNECT_MS, KEEPALIVE_MS, KEEPALIVE_TIMEOUT_MS, RECONNECT_PAUSE_MS } from './call-limits.js';
 import { callUnary, Conversation, type UnaryCalls } from './rpc.js';
+import type { ServerAddress } from './server-address.js';
 import type { ServerMethod } from './server-methods.js';
 
 /** Longest answer; a trust state of a large trust domain is the longest. */
 const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
 
 export interface ServerConnectionOptions {
-  /** `host:port` */
-  readonly address: string;
+  readonly address: ServerAddress;
   /** Server name of the TLS handshake, when it is not the host of `address`. */
   readonly serverName?: string;
   /** The trust domain that the server must belong to; unknown before the first login. */
@@ -54,7 +54,7 @@ export class ServerConnection implements UnaryCalls {
     return callUnary(this.#client, method, request, signal);
   }
 
-  /** Rejects as a call of its first message would. */
+  /** Cancelled when `signal` aborts. Rejects as a call of its first message would. */
   async converse<Req extends object, Res extends object>(
     method: ServerMethod<Req, Res>,
     signal: AbortSignal,
@@ -92,14 +92,14 @@ class ServerIdentity {
     this.#trustDomain = trustDomain;
   }
   readonly check = (_host: string, certificate: PeerCertificate): Error | undefined => {
-    const uri = onlyUri(new X509Certificate(certificate.raw));
     try {
+      const uri = onlyUri(new X509Certificate(certificate.raw));
       checkServerSpiffeId(uri ?? '', this.#trustDomain);
+      this.name = uri;
+      return undefined;
     } catch (error) {
       return error instanceof SpirlError ? error : new Error('the server certificate cannot be read');
     }
-    this.name = uri;
-    return undefined;
   };
 }
 
@@ -116,27 +116,26 @@ function openClient(options: ServerConnectionOptions, server: ServerIdentity): G
       key: privateKeyPem(identity.privateKey),
     }),
   });
-  const { host, port } = hostAndPort(address);
+  const { host, port } = address;
   // TLS knows no IP address as a server name; the certificate is judged by its SPIFFE ID anyway.
   const servername = options.serverName ?? (isIP(host) === 0 ? host : undefined);
   const open = (): TLSSocket =>
     connect({
-      ...{ host, port, secureContext, ALPNProtocols: ['h2'], checkServerIdentity: server.check },
+      ...{ host, port, secureContext, lookup: address.lookup, ALPNProtocols: ['h2'] },
       ...(servername !== undefined && { servername }),
+      // Said, so that no variable of the environment says otherwise.
+      rejectUnauthorized: true,
+      checkServerIdentity: server.check,
     });
   return new GrpcClient({
-    ...{ authority: address, connect: open, clock },
+    ...{ authority: address.text, connect: open, clock },
+    unreachable: () => address.failed(),
     connectMs: CONNECT_MS,
     pauseMs: RECONNECT_PAUSE_MS,
     keepaliveMs: KEEPALIVE_MS,
     keepaliveTimeoutMs: KEEPALIVE_TIMEOUT_MS,
     maxMessageBytes: MAX_MESSAGE_BYTES,
   });
-}
-
-function hostAndPort(address: string): { host: string; port: number } {
-  const end = address.lastIndexOf(':');
-  return { host: address.slice(0, end).replace(/^\[|\]$/g, ''), port: Number(address.slice(end + 1)) };
 }
 
 function privateKeyPem(pkcs8: Uint8Array): string {

@@ -67,9 +67,9 @@ export function rawConnection(server: AgentsEndpoint, identity?: Identity): RawC
 /** A certificate with `uri` and its key, from `authority` (default: a CA made for it, as a company's own would be). */
 export async function certificateWith(
   uri: string,
-  options: { authority?: SessionAuthority; now?: number; lifetimeMs?: number } = {},
+  options: { authority?: SessionAuthority; usage?: 'client' | 'server'; now?: number; lifetimeMs?: number } = {},
 ): Promise<Identity> {
-  const { now = Date.now(), lifetimeMs = 3_600_000 } = options;
+  const { now = Date.now(), lifetimeMs = 3_600_000, usage = 'client' } = options;
   const authority = options.authority ?? (await createSessionAuthority(TRUST_DOMAIN, now, 86_400_000));
   const keys = generateKeyPairSync('ec', {
     namedCurve: 'P-256',
@@ -77,7 +77,7 @@ export async function certificateWith(
     privateKeyEncoding: { type: 'pkcs8', format: 'der' },
   });
   const names = [{ type: 'url' as const, value: uri }];
-  const request = { publicKeySpki: keys.publicKey, names, usage: 'client' as const, lifetimeMs };
+  const request = { publicKeySpki: keys.publicKey, names, usage, lifetimeMs };
   const { certificate } = await issueLeaf(authority, request, now);
   return { certificateChain: [certificate], privateKey: keys.privateKey };
 }
