@@ -91,11 +91,12 @@ export async function openAgentApi(all: AgentApiParts): Promise<AgentApi> {
       agents: all.agents,
     },
   );
+  const { login, renew } = sessions.methods();
   const listener = new AgentListener({
     ...{ host, port, trustDomain, clock, logger: log, onUnexpected, observer: all.observer },
     endpoint: endpoint.latest,
     sessionCa: sessionCa.state,
-    methods: [...sessions.methods(), ...agentApi.methods],
+    ...{ login, methods: [renew, ...agentApi.methods] },
   });
   const at = await listener.listen();
   log.info('Serving agents', { host: at.host, port: at.port });

@@ -93,10 +93,12 @@ export class Http2Call implements RpcCall, StreamReceiver {
   begin(headers: HeaderFields, giveBack: () => void): void {
     this.#giveBack = giveBack;
     const { maxRequestBytes, requests } = this.#parts;
-    const reader = new MessageReader({ maxBytes: maxRequestBytes, encoding: headers['grpc-encoding'] });
-    this.#limit(timeoutMs(headers['grpc-timeout']));
     const { method, labels } = this.#rpc;
-    if (method.type === 'bidi_stream') {
+    const talks = method.type === 'bidi_stream';
+    const maxBytes = talks ? (method.maxRequestBytes ?? maxRequestBytes) : maxRequestBytes;
+    const reader = new MessageReader({ maxBytes, encoding: headers['grpc-encoding'] });
+    this.#limit(timeoutMs(headers['grpc-timeout']));
+    if (talks) {
       this.#input = new ConversationInput(reader, method.open(this), {
         received: () => this.#parts.observer.received(labels),
         consumed: (bytes) => this.#stream.consumed(bytes),

@@ -30,4 +30,9 @@ export interface RpcConversation {
 export type RpcMethod =
   | { readonly type: 'unary'; serve(request: Buffer, call: RpcCall): Promise<Buffer> }
   | { readonly type: 'server_stream'; serve(request: Buffer, call: RpcCall): Promise<void> }
-  | { readonly type: 'bidi_stream'; open(call: RpcCall): RpcConversation };
+  | {
+      readonly type: 'bidi_stream';
+      /** Longest message of the client, in bytes, where that is less than the server takes elsewhere. */
+      readonly maxRequestBytes?: number;
+      open(call: RpcCall): RpcConversation;
+    };

@@ -95,6 +95,7 @@ export async function startAgentsEndpoint(storage: EndpointStorage, port = 0) {
       ...common,
     },
   );
+  const { login, renew } = sessions.methods();
   const listener = new AgentListener({
     host: '127.0.0.1',
     port,
@@ -103,7 +104,7 @@ export async function startAgentsEndpoint(storage: EndpointStorage, port = 0) {
     trustDomain: TRUST_DOMAIN,
     clock,
     logger,
-    methods: [...sessions.methods(), ...agentApi.methods],
+    ...{ login, methods: [renew, ...agentApi.methods] },
     onUnexpected,
     observer: {
       ...UNOBSERVED,

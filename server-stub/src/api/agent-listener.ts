@@ -75,8 +75,10 @@ export interface AgentListenerOptions {
   readonly trustDomain: string;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** By path. */
+  /** For callers with a session. */
   readonly methods: Iterable<ServedMethod>;
+  /** For anybody: how to get one. */
+  readonly login: ServedMethod;
   readonly onUnexpected: OnUnexpected;
   readonly limits?: AgentListenerLimits;
   readonly observer?: RpcObserver;
@@ -103,12 +105,17 @@ export class AgentListener {
   constructor(options: AgentListenerOptions) {
     this.#options = options;
     this.#limits = options.limits ?? AGENT_LISTENER_LIMITS;
-    const { methods, onUnexpected, observer = UNOBSERVED, clock } = options;
+    const { methods, login, onUnexpected, observer = UNOBSERVED, clock } = options;
     const { ageMs, anonymousMs, handshakeMs } = this.#limits;
     this.#grpc = new Http2GrpcServer({
-      methods: new Map(methods),
-      // Each method judges the session, where the refusal can depend on it.
-      admit: () => nothing,
+      methods: new Map([login, ...methods]),
+      admit: (path, _headers, peer) => {
+        // Whether a session is still good is for each method to judge; without one nothing is read at all.
+        if (path !== login[0] && peer instanceof AgentConnection && peer.certificate instanceof SpirlError) {
+          throw peer.certificate;
+        }
+        return nothing;
+      },
       ...{ observer, onUnexpected, clock },
       // One that is not used goes when it is too old, like any other.
       limits: { ...CALL_LIMITS, openingMs: handshakeMs, idleMs: 2 * ageMs },

@@ -4,6 +4,9 @@ import { BundleSync, type BundleSyncOptions } from './bundle-sync.js';
 import { createStateEncoder, type WireSyncRequest } from './messages.js';
 import { codecOf, type ServedMethod } from './rpc-methods.js';
 
+/** Bytes: some tens for each deployment and each keyset. */
+const MAX_ACKNOWLEDGEMENT = 64 * 1024;
+
 export interface AgentMethods {
   /** By path. */
   readonly methods: readonly ServedMethod[];
@@ -19,7 +22,7 @@ export function createAgentMethods(issuance: IssuanceMethodsParts, syncing: Bund
   return {
     methods: [
       ...issuanceMethods(definition, issuance),
-      [path, { type: 'bidi_stream', open: (call) => sync.open(call) }],
+      [path, { type: 'bidi_stream', maxRequestBytes: MAX_ACKNOWLEDGEMENT, open: (call) => sync.open(call) }],
     ],
     run: (signal) => sync.run(signal),
   };

@@ -18,6 +18,8 @@ import { codecOf, unaryMethod, type ServedMethod } from './rpc-methods.js';
 const LOGIN_MS = 30_000;
 const MAX_LOGINS = 256;
 const MAX_TEXT = 253;
+/** Bytes of a step of a login: a certificate request and a few names. Whoever sends them is not known yet. */
+const MAX_STEP = 64 * 1024;
 
 /** Node attestation. */
 export interface Attestation {
@@ -84,17 +86,16 @@ export class AgentSessionApi {
     this.#options = options;
   }
 
-  /** `com.spirl.agent.v1.session.API`, by path. */
-  methods(): readonly ServedMethod[] {
+  /** `com.spirl.agent.v1.session.API` */
+  methods(): { readonly login: ServedMethod; readonly renew: ServedMethod } {
     const definition = loadDefinition('spirl/agent/v1/session.proto', 'com.spirl.agent.v1.session.API');
     const { path, decode, encode } = codecOf<LoginRequest, object>(definition, 'Login');
     const login = { decode, encode, begin: () => this.#begin() };
-    return [
-      [path, { type: 'bidi_stream', open: (call) => this.#open(login, call) }],
-      unaryMethod(codecOf<RenewRequest, object>(definition, 'Renew'), (request, { peer }) =>
-        this.#renew(request, peer),
-      ),
-    ];
+    const renew = codecOf<RenewRequest, object>(definition, 'Renew');
+    return {
+      login: [path, { type: 'bidi_stream', maxRequestBytes: MAX_STEP, open: (call) => this.#open(login, call) }],
+      renew: unaryMethod(renew, (request, { peer }) => this.#renew(request, peer)),
+    };
   }
 
   #open(login: Omit<LoginConversationParts, 'over'>, call: RpcCall): RpcConversation {

@@ -7,9 +7,9 @@ import { AGENT_LISTENER_LIMITS } from '../../../server-stub/src/api/agent-listen
 import { hasCode, SpirlError } from '../../../src/runtime/errors.js';
 import { failureText } from '../../../src/issuer-client/rpc.js';
 import { endpointStorage, startAgentsEndpoint, type AgentsEndpoint } from '../../fakes/agents-endpoint.js';
-import { callStatus, rawConnection } from '../../fakes/raw-agent.js';
+import { callStatus, loggedIn, rawConnection, rawLogin } from '../../fakes/raw-agent.js';
 import { ShiftedClock } from '../../fakes/shifted-clock.js';
-import { TestNode, until } from '../../fakes/test-agent.js';
+import { clusterKeyPair, TestNode, until } from '../../fakes/test-agent.js';
 
 async function tls(server: AgentsEndpoint, options: ConnectionOptions = {}): Promise<TLSSocket> {
   const socket = connect({
@@ -137,13 +137,27 @@ test('who has finished the handshake and then says nothing of HTTP/2 is not wait
 
 test('a request that is too long is refused, and the connection serves on', async (t) => {
   const server = await startAgentsEndpoint(endpointStorage());
-  const connection = rawConnection(server);
+  const key = clusterKeyPair();
+  const { identity } = await loggedIn(server, await TestNode.of(server, 'fleet', key), key);
+  const connection = rawConnection(server, identity);
   const long = { items: [{ attributes: {}, csr: Buffer.alloc(8 * 1024 * 1024) }] };
   t.deepEqual(await callStatus(connection.agentApi, 'MintX509SVIDs', long), {
     code: status.RESOURCE_EXHAUSTED,
     details: 'request: a message has at most 8388608 bytes, this one has 8388618',
   });
-  t.is((await callStatus(connection.sessionApi, 'Renew', {})).code, status.UNAUTHENTICATED);
+  t.is((await callStatus(connection.sessionApi, 'Renew', {})).code, status.INVALID_ARGUMENT);
+  connection.retire();
+  await server.stop();
+});
+
+test('of who has no session nothing is read but the steps of a login, and those are short', async (t) => {
+  const server = await startAgentsEndpoint(endpointStorage());
+  const connection = rawConnection(server);
+  const long = { items: [{ attributes: {}, csr: Buffer.alloc(8 * 1024 * 1024) }] };
+  t.like(await callStatus(connection.agentApi, 'MintX509SVIDs', long), { code: status.UNAUTHENTICATED });
+  const login = rawLogin(connection);
+  login.send({ hello: { clusterId: 'c-1', csr: Buffer.alloc(64 * 1024), agentVersion: '', nodeName: '' } });
+  t.like(await t.throwsAsync(login.answer()), { code: status.RESOURCE_EXHAUSTED });
   connection.retire();
   await server.stop();
 });

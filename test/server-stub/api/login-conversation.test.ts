@@ -42,9 +42,9 @@ function scene() {
     authenticate: () => Promise.reject(new Error('not asked')),
     sessionCa: { value: { certificates: [] } },
   });
-  const [, method] = api.methods().find(([path]) => path.endsWith('/Login')) ?? [];
+  const [, method] = api.methods().login;
   const open = () => {
-    if (method?.type !== 'bidi_stream') throw new Error('no conversation');
+    if (method.type !== 'bidi_stream') throw new Error('no conversation');
     const opened: { conversation?: RpcConversation } = {};
     const call = new FakeCall({}, () => opened.conversation?.over());
     const conversation = (opened.conversation = method.open(call));
