@@ -80,7 +80,7 @@ async function fetching(domain: TrustDomain, effort: Effort): Promise<Figure> {
 type Sampler<Result> = (ms: number) => Promise<Result>;
 
 const paceOf = ({ quick }: Effort): Pick<Effort, 'rounds' | 'sampleMs'> =>
-  quick ? { rounds: 2, sampleMs: 100 } : { rounds: 4, sampleMs: 1_500 };
+  quick ? { rounds: 1, sampleMs: 100 } : { rounds: 4, sampleMs: 1_500 };
 
 type UpdateSample = Awaited<ReturnType<typeof sampleUpdate>>;
 
@@ -153,7 +153,7 @@ async function waves(domain: TrustDomain, effort: Effort): Promise<Figure> {
   return growthFigure('B8: SVIDs renewed in a wave, CPU of both sides', 's', growth);
 }
 
-const SMALLEST_WAVE = { quick: 125, full: 1_250 };
+const SMALLEST_WAVE = { quick: 50, full: 1_250 };
 
 async function measure(effort: Effort): Promise<readonly Figure[]> {
   const domain = await openDomain(effort);
