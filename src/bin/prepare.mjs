@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync }
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { bundled } from './bundled.mjs';
 import { refuseOldNode } from './node-version.mjs';
 import { root, run, runNode } from './run-node.mjs';
 
@@ -28,11 +29,12 @@ class PrepareError extends Error {
  * only, which takes a second or two; `check` checks types as well.
  */
 export async function prepare(level) {
-  if (isInstalled() && isBuilt(level)) return;
+  if (isInstalled() && isBuilt(level) && isBundled()) return;
   const release = await takeLock();
   try {
     if (!isInstalled()) await install();
     if (!isBuilt(level)) await build(level);
+    if (!isBundled()) await makeBundle();
   } finally {
     release();
   }
@@ -77,10 +79,19 @@ async function build(level) {
   const code = await runNode(args, { stdout: 2 });
   if (code !== 0) throw new PrepareError('compiling failed, see above.');
   dropOrphans();
-  // In a process of its own: what it needs may have been installed a moment ago.
-  if ((await runNode(['src/bin/bundle.mjs'], { stdout: 2 })) !== 0)
-    throw new PrepareError('bundling failed, see above.');
+  await makeBundle();
   writeFileSync(BUILD_STAMP, `${level} ${digest}`);
+}
+
+/** Somebody may have compiled since without it. */
+function isBundled() {
+  return bundled('spirl-agent') !== undefined;
+}
+
+/** In a process of its own: what it needs may have been installed a moment ago. */
+async function makeBundle() {
+  const code = await runNode(['src/bin/bundle.mjs'], { stdout: 2 });
+  if (code !== 0) throw new PrepareError('putting the agent into one file failed, see above.');
 }
 
 /** Removes compiled files whose source has gone: a deleted test must not be run any more. */
