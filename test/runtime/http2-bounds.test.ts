@@ -173,6 +173,22 @@ test.serial('calls that have ended leave nothing behind, however long they might
   await harmless(t, server, peer);
 });
 
+test.serial(
+  'what a client sent before it knew of an end is ignored, and after a hundred further ends it ought to know',
+  async (t) => {
+    const { server, peer } = await rig(t);
+    for (let index = 0; index < 150; index++) peer.send(open(odd(index), 'Nothing'));
+    t.true(await peer.answers());
+    const known = [0, 149].map((index) => peer.stream(odd(index)).reset);
+    t.deepEqual(known, [CODE.NO_ERROR, CODE.NO_ERROR]);
+    for (const index of [0, 149]) peer.send(frame(DATA, 0, odd(index), HELLO));
+    t.true(await peer.answers());
+    t.is(peer.stream(odd(0)).reset, CODE.STREAM_CLOSED);
+    t.is(peer.stream(odd(149)).reset, CODE.NO_ERROR);
+    await harmless(t, server, peer);
+  },
+);
+
 test.serial('windows are as large as the client is told, and no larger', async (t) => {
   const windows = { connection: 500_000, stream: 200_000 };
   const { server, peer } = await rig(t, { windows });
