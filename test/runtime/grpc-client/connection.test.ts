@@ -94,8 +94,11 @@ test('a server that is silent is pinged, without calls too; one that does not an
     const pings = () => server.frames.filter(({ type, flags }) => type === FRAME.PING && flags === 0);
     await server.until(() => pings().length === round);
     server.send(frame(FRAME.PING, 1, 0, pings().at(-1)?.payload));
-    // Its answer is there once the limit of its time has been called off.
-    while (clock.sleeping !== 1) await flush();
+    // What is answered after it tells that the client has it.
+    const other = client.unary('/S/M', HELLO, never());
+    server.send(answer(await server.call(round)));
+    await other;
+    await flush();
   }
   const failed = failure(everyMessage(call));
   await clock.advance(20_000);
