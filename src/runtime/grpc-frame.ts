@@ -49,8 +49,9 @@ export class MessageReader {
 
   /** More bytes of the stream. */
   push(chunk: Buffer): void {
-    if (this.#at === this.#end) [this.#bytes, this.#at, this.#end] = [chunk, 0, chunk.length];
-    else this.#append(chunk);
+    if (this.#at < this.#end) this.#append(chunk);
+    // A small part of much that was read together would keep all of it.
+    else [this.#bytes, this.#at, this.#end] = [isCrumb(chunk) ? Buffer.from(chunk) : chunk, 0, chunk.length];
   }
 
   /** More bytes, and then every message that is complete. */
@@ -101,6 +102,12 @@ export class MessageReader {
       throw new SpirlError('INVALID_REQUEST', `request: no ${encoding}`, { cause: error });
     }
   }
+}
+
+const MUCH_BYTES = 4_096;
+
+function isCrumb({ length, buffer: { byteLength } }: Buffer): boolean {
+  return byteLength > MUCH_BYTES && byteLength > 4 * length;
 }
 
 function tooLong(length: number | undefined, max: number): SpirlError {

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../runtime/clock.js';
 import { hasCode, SpirlError } from '../runtime/errors.js';
 import type { OnUnexpected } from '../runtime/wire-error.js';
-import { Http2GrpcServer } from '../runtime/http2-grpc-server.js';
+import { GrpcServer } from '../runtime/grpc-server/grpc-server.js';
 import type { Logger } from '../runtime/logger.js';
 import { UNOBSERVED, type RpcObserver } from '../runtime/rpc-observer.js';
 import { aborted } from '../runtime/task-group.js';
@@ -90,7 +90,7 @@ class SocketWorkloadApi implements WorkloadApi {
   readonly #limits: WorkloadApiLimits;
   readonly #log: Logger;
   readonly #peers: PeerRegistry;
-  readonly #server: Http2GrpcServer;
+  readonly #server: GrpcServer;
   #ready = (): void => {};
   readonly listening = new Promise<void>((resolve) => {
     this.#ready = resolve;
@@ -148,14 +148,14 @@ class SocketWorkloadApi implements WorkloadApi {
     }
   }
 
-  #createServer(): Http2GrpcServer {
+  #createServer(): GrpcServer {
     const { sources, clock, onUnexpected, metrics, observer = UNOBSERVED } = this.#options;
     const { streamsPerUid, attestationsPerUid } = this.#limits;
     const quota = (what: string, limit: number, reason: 'streams' | 'attestations'): UidQuota =>
       new UidQuota(what, limit, () => metrics?.workloadRefused(reason));
     const attestations = quota('attestations under way', attestationsPerUid, 'attestations');
     const methods = workloadApiMethods({ sources, attestations, pushes: new PushQueue(), clock });
-    return new Http2GrpcServer({
+    return new GrpcServer({
       methods: new Map([...methods, ...reflectionMethods()]),
       admit: admission(quota('open calls', streamsPerUid, 'streams'), (path) => path.startsWith(`/${SERVICE}/`)),
       ...{ observer, onUnexpected, clock },

@@ -8,18 +8,18 @@ import { status } from '@grpc/grpc-js';
 import { systemClock, type Clock } from '../../src/runtime/clock.js';
 import { framed } from '../../src/runtime/grpc-frame.js';
 import type { HeaderFields } from '../../src/runtime/http2/request-headers.js';
-import { Http2GrpcServer, type Http2GrpcLimits } from '../../src/runtime/http2-grpc-server.js';
+import { GrpcServer, type GrpcServerLimits } from '../../src/runtime/grpc-server/grpc-server.js';
 import type { RpcCall, RpcConversation, RpcMethod } from '../../src/runtime/rpc-method.js';
 import { aborted } from '../../src/runtime/task-group.js';
 import type { TlsIdentity } from './tls-identity.js';
 
-export const ECHO_LIMITS: Http2GrpcLimits = {
+export const ECHO_LIMITS: GrpcServerLimits = {
   ...{ maxRequestBytes: 1_000_000, streamsPerConnection: 100, openingMs: 10_000, requestMs: 10_000 },
   ...{ keepaliveMs: 30_000, keepaliveTimeoutMs: 20_000, idleMs: 600_000 },
 };
 
 interface Options {
-  readonly limits?: Partial<Http2GrpcLimits>;
+  readonly limits?: Partial<GrpcServerLimits>;
   readonly clock?: Clock;
   /** On a port of this host, not on a Unix socket. */
   readonly tcp?: boolean;
@@ -44,12 +44,12 @@ export function sent(call: RpcCall, frame: Buffer): Promise<void> {
 }
 
 /**
- * An `Http2GrpcServer` on a Unix socket. `/S/Echo` answers a message with itself, `/S/Chat` each message with itself, `/S/Talk` so
+ * An `GrpcServer` on a Unix socket. `/S/Echo` answers a message with itself, `/S/Chat` each message with itself, `/S/Talk` so
  * after a greeting, `/S/ForEver` greets and goes on for ever, `/S/Pour` sends as long as somebody takes it, `/S/Deaf` never gets beyond
  * its first message.
  */
 export class EchoGrpcServer {
-  readonly server: Http2GrpcServer;
+  readonly server: GrpcServer;
   /** Header fields of each call, in the order of their arrival. */
   readonly admitted: HeaderFields[] = [];
   /** Each ended call as `METHOD STATUS`. */
@@ -63,7 +63,7 @@ export class EchoGrpcServer {
   readonly #folder = mkdtempSync(join(tmpdir(), 'echo-'));
 
   private constructor({ limits, clock = systemClock, tls }: Options) {
-    this.server = new Http2GrpcServer({
+    this.server = new GrpcServer({
       methods: METHODS,
       admit: (_, headers) => {
         this.admitted.push(headers);

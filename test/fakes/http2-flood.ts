@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { ExecutionContext } from 'ava';
-import type { Http2GrpcLimits } from '../../src/runtime/http2-grpc-server.js';
+import type { GrpcServerLimits } from '../../src/runtime/grpc-server/grpc-server.js';
 import { frame } from '../workload-api/raw-http2.js';
 import { ECHO_LIMITS, EchoGrpcServer } from './echo-grpc-server.js';
 import { FakeClock } from './fake-clock.js';
@@ -22,7 +22,7 @@ export interface Rig {
   readonly peer: Http2Peer;
 }
 
-export async function rig(t: ExecutionContext, limits: Partial<Http2GrpcLimits> = {}): Promise<Rig> {
+export async function rig(t: ExecutionContext, limits: Partial<GrpcServerLimits> = {}): Promise<Rig> {
   t.timeout(20_000);
   const clock = new FakeClock();
   const server = await EchoGrpcServer.open(t, { clock, limits });

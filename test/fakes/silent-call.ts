@@ -5,7 +5,7 @@ import { DeadlineQueue } from '../../src/runtime/deadline-queue.js';
 import { Outbound } from '../../src/runtime/http2/outbound.js';
 import { Http2Stream, type StreamOwner } from '../../src/runtime/http2/stream.js';
 import { WriteTurn } from '../../src/runtime/http2/write-turn.js';
-import { Http2Call, type CallParts, type ServedRpc } from '../../src/runtime/http2-call.js';
+import { ServedCall, type CallParts, type ServedRpc } from '../../src/runtime/grpc-server/served-call.js';
 import { UNOBSERVED } from '../../src/runtime/rpc-observer.js';
 
 const OWNER: StreamOwner = {
@@ -29,6 +29,6 @@ const RPC: ServedRpc = {
 };
 
 /** A call whose request is there and whose answer goes nowhere: headers alone are no data, so the socket is never used. */
-export function callThatSendsNothing(): Http2Call {
-  return new Http2Call(new Http2Stream(1, OWNER, undefined, true), RPC, {}, PARTS);
+export function callThatSendsNothing(): ServedCall {
+  return new ServedCall(new Http2Stream(1, OWNER, undefined, true), RPC, {}, PARTS);
 }

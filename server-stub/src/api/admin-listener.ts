@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
 import type { Clock } from 'spirl-agent/runtime/clock.js';
 import type { OnUnexpected } from 'spirl-agent/runtime/wire-error.js';
-import { Http2GrpcServer } from 'spirl-agent/runtime/http2-grpc-server.js';
+import { GrpcServer } from 'spirl-agent/runtime/grpc-server/grpc-server.js';
 import type { Logger } from 'spirl-agent/runtime/logger.js';
 import { peerCredentials } from 'spirl-agent/runtime/peer-credentials.js';
 import { UNOBSERVED, type RpcObserver } from 'spirl-agent/runtime/rpc-observer.js';
@@ -41,14 +41,14 @@ export interface AdminListenerOptions {
 
 /** The admin socket (0600): every connection is served with the kernel's word about who is at the other end. */
 export class AdminListener {
-  readonly #grpc: Http2GrpcServer;
+  readonly #grpc: GrpcServer;
   readonly #options: AdminListenerOptions;
   readonly #listener: UnixListener;
 
   constructor(options: AdminListenerOptions) {
     this.#options = options;
     const { methods, clock, onUnexpected, observer = UNOBSERVED } = options;
-    this.#grpc = new Http2GrpcServer({
+    this.#grpc = new GrpcServer({
       methods: new Map(methods),
       // Each method refuses callers that are not allowed, in a sentence.
       admit: () => nothing,

@@ -7,7 +7,7 @@ import type { Clock } from 'spirl-agent/runtime/clock.js';
 import { DeadlineQueue } from 'spirl-agent/runtime/deadline-queue.js';
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
 import type { OnUnexpected } from 'spirl-agent/runtime/wire-error.js';
-import { Http2GrpcServer } from 'spirl-agent/runtime/http2-grpc-server.js';
+import { GrpcServer } from 'spirl-agent/runtime/grpc-server/grpc-server.js';
 import type { Logger } from 'spirl-agent/runtime/logger.js';
 import { UNOBSERVED, type RpcObserver } from 'spirl-agent/runtime/rpc-observer.js';
 import { aborted } from 'spirl-agent/runtime/task-group.js';
@@ -93,7 +93,7 @@ export interface AgentListenerOptions {
 export class AgentListener {
   readonly #options: AgentListenerOptions;
   readonly #limits: AgentListenerLimits;
-  readonly #grpc: Http2GrpcServer;
+  readonly #grpc: GrpcServer;
   readonly #tls: Server;
   readonly #ages: ConnectionAges;
   readonly #logins: DeadlineQueue;
@@ -107,7 +107,7 @@ export class AgentListener {
     this.#limits = options.limits ?? AGENT_LISTENER_LIMITS;
     const { methods, login, onUnexpected, observer = UNOBSERVED, clock } = options;
     const { ageMs, anonymousMs, handshakeMs } = this.#limits;
-    this.#grpc = new Http2GrpcServer({
+    this.#grpc = new GrpcServer({
       methods: new Map([login, ...methods]),
       admit: (path, _headers, peer) => {
         // Whether a session is still good is for each method to judge; without one nothing is read at all.

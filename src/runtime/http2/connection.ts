@@ -66,7 +66,10 @@ export class Http2Connection implements FrameSink, StreamOwner {
   #newest = 0;
   #gaps = false;
   #greeted = false;
+  /** We take no new streams. */
   #leaving = false;
+  /** The client has said goodbye: when the last stream ends, nobody needs the connection. */
+  #unneeded = false;
   #over = false;
   /** Bytes of data that came since the connection's window was last widened. */
   #received = 0;
@@ -95,7 +98,8 @@ export class Http2Connection implements FrameSink, StreamOwner {
     if (this.#leaving || this.#over) return;
     // Who has not begun to speak HTTP/2 would not understand.
     if (this.#greeted) this.outbound.send(goawayFrame(this.#newest, ErrorCode.NO_ERROR));
-    this.#finish();
+    this.#leaving = true;
+    if (this.#streams.size === 0) this.#close();
   }
 
   frame(type: number, flags: number, stream: number, payload: Buffer): void {
@@ -125,8 +129,9 @@ export class Http2Connection implements FrameSink, StreamOwner {
       case FrameType.GOAWAY:
         if (stream !== 0) throw violation('GOAWAY of a stream');
         if (payload.length < 8) throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, 'GOAWAY');
-        // Begins nothing new, and so need not be told not to.
-        this.#finish();
+        // It takes no streams of ours, and there are none; those that it still begins are served (RFC 9113, 6.8).
+        this.#unneeded = true;
+        if (this.#streams.size === 0) this.#close();
         break;
       case FrameType.WINDOW_UPDATE:
         this.#widen(stream, payload);
@@ -165,7 +170,7 @@ export class Http2Connection implements FrameSink, StreamOwner {
   closed(stream: Http2Stream): void {
     this.#streams.delete(stream.id);
     if (this.#streams.size > 0 || this.#over) return;
-    if (this.#leaving) this.#close();
+    if (this.#leaving || this.#unneeded) this.#close();
     else this.#events.unused();
   }
 
@@ -323,12 +328,6 @@ export class Http2Connection implements FrameSink, StreamOwner {
   #costly(): void {
     this.#guards ??= this.#parts.guards();
     if (!this.#guards.resets.allows()) throw new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, 'a flood of resets');
-  }
-
-  /** What is under way is the last. */
-  #finish(): void {
-    this.#leaving = true;
-    if (this.#streams.size === 0) this.#close();
   }
 
   #fail(code: ErrorCode): void {

@@ -41,8 +41,11 @@ export class Outbound implements Writer {
 
   /** Sends a frame, or any part of one, after those before it. */
   send(frame: Buffer): void {
+    if (this.#socket.destroyed) return;
     this.#frames.push(frame);
     this.#frameBytes += frame.length;
+    // One read may hold thousands of small requests, and each may have a large answer.
+    if (this.#frameBytes > MAX_UNSENT_BYTES) this.#write();
     if (this.#scheduled) return;
     this.#scheduled = true;
     this.#turn.add(this);
@@ -86,9 +89,16 @@ export class Outbound implements Writer {
     this.#pumpAll();
   }
 
-  /** Writes what has been sent; the socket is closed when its client lets too much wait. */
+  /** Writes what has been sent, and then what there is room for. */
   flush(): void {
     this.#scheduled = false;
+    this.#write();
+    // What waited for this turn's write to leave; a socket that has taken all of it does not say so.
+    if (!this.#socket.destroyed && this.#socket.writableLength < FULL_BYTES) this.#pumpAll();
+  }
+
+  /** The socket is closed when its client lets too much wait. */
+  #write(): void {
     const [frames, taken] = [this.#frames, this.#taken];
     if (frames.length === 0 || this.#socket.destroyed) return;
     [this.#frames, this.#frameBytes] = [[], 0];
@@ -102,8 +112,6 @@ export class Outbound implements Writer {
       });
     }
     if (this.#socket.writableLength > MAX_UNSENT_BYTES) this.#socket.destroy();
-    // What waited for this turn's write to leave; a socket that has taken all of it does not say so.
-    else if (this.#socket.writableLength < FULL_BYTES) this.#pumpAll();
   }
 
   /** Who had the most of this turn's room comes last in the next one. */

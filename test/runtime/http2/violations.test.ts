@@ -1,7 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
-import { EchoGrpcServer } from '../fakes/echo-grpc-server.js';
-import { integer, literalString, plainBlock, type Field } from '../fakes/hpack-encoder.js';
-import { Http2Peer } from '../fakes/http2-peer.js';
+import { EchoGrpcServer } from '../../fakes/echo-grpc-server.js';
+import { integer, literalString, plainBlock, type Field } from '../../fakes/hpack-encoder.js';
+import { Http2Peer } from '../../fakes/http2-peer.js';
 import {
   call,
   CALL,
@@ -16,8 +16,8 @@ import {
   served,
   setting,
   uint32,
-} from '../fakes/raw-grpc.js';
-import { frame, PREFACE, SETTINGS_ACK } from '../workload-api/raw-http2.js';
+} from '../../fakes/raw-grpc.js';
+import { frame, PREFACE, SETTINGS_ACK } from '../../workload-api/raw-http2.js';
 
 // What RFC 9113 and RFC 7541 forbid a client, one thing after the other, each from a client that is otherwise a good one.
 

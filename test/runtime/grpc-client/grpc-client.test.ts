@@ -3,13 +3,13 @@ import { constants, createSecureServer, type IncomingHttpHeaders, type ServerHtt
 import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { connect, createServer as createTlsServer } from 'node:tls';
 import test, { type ExecutionContext } from 'ava';
-import { systemClock } from '../../src/runtime/clock.js';
-import { GrpcClient, type GrpcClientOptions } from '../../src/runtime/grpc-client/grpc-client.js';
-import { RpcFailure } from '../../src/runtime/grpc-client/rpc-failure.js';
-import { status } from '../../src/runtime/grpc-code.js';
-import { framed } from '../../src/runtime/grpc-frame.js';
-import { FakeClock, flush } from '../fakes/fake-clock.js';
-import { makeTlsIdentity } from '../fakes/tls-identity.js';
+import { systemClock } from '../../../src/runtime/clock.js';
+import { GrpcClient, type GrpcClientOptions } from '../../../src/runtime/grpc-client/grpc-client.js';
+import { RpcFailure } from '../../../src/runtime/grpc-client/rpc-failure.js';
+import { status } from '../../../src/runtime/grpc-code.js';
+import { framed } from '../../../src/runtime/grpc-frame.js';
+import { FakeClock, flush } from '../../fakes/fake-clock.js';
+import { makeTlsIdentity } from '../../fakes/tls-identity.js';
 
 const NEVER = new AbortController().signal;
 const IDENTITY = await makeTlsIdentity();

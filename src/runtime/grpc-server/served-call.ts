@@ -1,18 +1,18 @@
-import type { Clock } from './clock.js';
+import type { Clock } from '../clock.js';
 import { ConversationInput } from './conversation-input.js';
-import type { DeadlineLengths } from './deadline-lengths.js';
-import type { DeadlineQueue } from './deadline-queue.js';
-import { ENDED } from './ended.js';
-import { SpirlError } from './errors.js';
-import { wireError, type OnUnexpected } from './wire-error.js';
-import { status } from './grpc-code.js';
-import { MESSAGE_ENCODINGS, MessageReader } from './grpc-frame.js';
-import { timeoutMs } from './grpc-timeout.js';
-import { headerBlock } from './http2/header-block.js';
-import type { HeaderFields } from './http2/request-headers.js';
-import type { Http2Stream, StreamReceiver } from './http2/stream.js';
-import type { RpcCall, RpcMethod } from './rpc-method.js';
-import type { RpcLabels, RpcObserver } from './rpc-observer.js';
+import type { DeadlineLengths } from '../deadline-lengths.js';
+import type { DeadlineQueue } from '../deadline-queue.js';
+import { ENDED } from '../ended.js';
+import { SpirlError } from '../errors.js';
+import { wireError, type OnUnexpected } from '../wire-error.js';
+import { status } from '../grpc-code.js';
+import { MESSAGE_ENCODINGS, MessageReader } from '../grpc-frame.js';
+import { timeoutMs } from '../grpc-timeout.js';
+import { headerBlock } from '../http2/header-block.js';
+import type { HeaderFields } from '../http2/request-headers.js';
+import type { Http2Stream, StreamReceiver } from '../http2/stream.js';
+import type { RpcCall, RpcMethod } from '../rpc-method.js';
+import type { RpcLabels, RpcObserver } from '../rpc-observer.js';
 
 /** A method with its labels. */
 export interface ServedRpc {
@@ -31,7 +31,7 @@ export interface CallParts {
   readonly observer: RpcObserver;
   readonly onUnexpected: OnUnexpected;
   /** A call has ended, whatever ended it. */
-  closed(call: Http2Call): void;
+  closed(call: ServedCall): void;
 }
 
 const RESPONSE = [
@@ -45,7 +45,7 @@ const OK_BLOCK = headerBlock([['grpc-status', String(status.OK)]]);
 const nothing = (): void => {};
 
 /** One gRPC call on an HTTP/2 stream, from its headers to its trailers. */
-export class Http2Call implements RpcCall, StreamReceiver {
+export class ServedCall implements RpcCall, StreamReceiver {
   readonly peer: object;
   readonly #stream: Http2Stream;
   readonly #rpc: ServedRpc;
@@ -237,9 +237,15 @@ export function refuseHttp(stream: Http2Stream, httpStatus: number): void {
   stream.end(headerBlock([[':status', String(httpStatus)]]));
 }
 
+/** Of a path that a refusal repeats, in characters: the answer to a short request is a short one. */
+const MAX_PATH = 256;
+
 /** Answers a call of a method that does not exist, in gRPC's words. */
 export function refuseUnknown(stream: Http2Stream, path: string): void {
-  const unknown = new SpirlError('UNIMPLEMENTED', `The server does not implement the method ${path}`);
+  const unknown = new SpirlError(
+    'UNIMPLEMENTED',
+    `The server does not implement the method ${path.slice(0, MAX_PATH)}`,
+  );
   const { code, details } = wireError(unknown, nothing);
   stream.end(headerBlock([...RESPONSE, ...trailers(code, details)]));
 }

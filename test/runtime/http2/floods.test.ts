@@ -1,7 +1,7 @@
 import test from 'ava';
-import { plainBlock } from '../fakes/hpack-encoder.js';
-import { flood, letGo, MAX_QUEUED, memory, odd, ping, reset, rig } from '../fakes/http2-flood.js';
-import { Http2Peer } from '../fakes/http2-peer.js';
+import { plainBlock } from '../../fakes/hpack-encoder.js';
+import { flood, letGo, MAX_QUEUED, memory, odd, ping, reset, rig } from '../../fakes/http2-flood.js';
+import { Http2Peer } from '../../fakes/http2-peer.js';
 import {
   CALL,
   call,
@@ -16,8 +16,8 @@ import {
   served,
   setting,
   uint32,
-} from '../fakes/raw-grpc.js';
-import { frame } from '../workload-api/raw-http2.js';
+} from '../../fakes/raw-grpc.js';
+import { frame } from '../../workload-api/raw-http2.js';
 
 // Clients that make work instead of calls. Each costs itself its connection or comes to a standstill, and costs nobody else anything.
 

@@ -1,7 +1,7 @@
 import test from 'ava';
-import { literalString, plainBlock } from '../fakes/hpack-encoder.js';
-import { flood, letGo, MAX_QUEUED, memory, odd, rig, turn } from '../fakes/http2-flood.js';
-import { Http2Peer } from '../fakes/http2-peer.js';
+import { literalString, plainBlock } from '../../fakes/hpack-encoder.js';
+import { flood, letGo, MAX_QUEUED, memory, odd, rig, turn } from '../../fakes/http2-flood.js';
+import { Http2Peer } from '../../fakes/http2-peer.js';
 import {
   CALL,
   call,
@@ -15,8 +15,8 @@ import {
   served,
   setting,
   uint32,
-} from '../fakes/raw-grpc.js';
-import { frame } from '../workload-api/raw-http2.js';
+} from '../../fakes/raw-grpc.js';
+import { frame } from '../../workload-api/raw-http2.js';
 
 // What one client can make the server keep, write or work.
 

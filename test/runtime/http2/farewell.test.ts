@@ -1,10 +1,10 @@
 import test from 'ava';
-import { SpirlError } from '../../src/runtime/errors.js';
-import { ECHO_LIMITS } from '../fakes/echo-grpc-server.js';
-import { rig, turn } from '../fakes/http2-flood.js';
-import { call, callOf, CODE, FLAG, FRAME, harmless, HELLO, open, served, uint32 } from '../fakes/raw-grpc.js';
-import type { Http2Peer } from '../fakes/http2-peer.js';
-import { frame } from '../workload-api/raw-http2.js';
+import { SpirlError } from '../../../src/runtime/errors.js';
+import { ECHO_LIMITS } from '../../fakes/echo-grpc-server.js';
+import { rig, turn } from '../../fakes/http2-flood.js';
+import { call, callOf, CODE, FLAG, FRAME, harmless, HELLO, open, served, uint32 } from '../../fakes/raw-grpc.js';
+import type { Http2Peer } from '../../fakes/http2-peer.js';
+import { frame } from '../../workload-api/raw-http2.js';
 
 // How a connection ends when either side is done with it.
 

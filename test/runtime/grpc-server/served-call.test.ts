@@ -1,10 +1,10 @@
 import test from 'ava';
-import { SpirlError } from '../../src/runtime/errors.js';
-import type { Http2Call } from '../../src/runtime/http2-call.js';
-import { callThatSendsNothing } from '../fakes/silent-call.js';
+import { SpirlError } from '../../../src/runtime/errors.js';
+import type { ServedCall } from '../../../src/runtime/grpc-server/served-call.js';
+import { callThatSendsNothing } from '../../fakes/silent-call.js';
 
 const LATE = new SpirlError('DEADLINE_EXCEEDED', 'too late');
-const ENDS: Readonly<Record<string, (call: Http2Call) => void>> = {
+const ENDS: Readonly<Record<string, (call: ServedCall) => void>> = {
   'is answered': (call) => call.end(),
   fails: (call) => call.fail(LATE),
   'is cancelled': (call) => call.closed(),

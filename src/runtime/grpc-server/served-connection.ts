@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
-import type { DeadlineQueue } from './deadline-queue.js';
-import { Http2Connection, type ConnectionEvents, type ConnectionParts } from './http2/connection.js';
-import type { HeaderFields } from './http2/request-headers.js';
-import type { Http2Stream } from './http2/stream.js';
+import type { DeadlineQueue } from '../deadline-queue.js';
+import { Http2Connection, type ConnectionEvents, type ConnectionParts } from '../http2/connection.js';
+import type { HeaderFields } from '../http2/request-headers.js';
+import type { Http2Stream } from '../http2/stream.js';
 
 /** How long connections live, and how long they may take. */
 export interface ConnectionTimes {

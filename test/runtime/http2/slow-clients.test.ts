@@ -1,12 +1,12 @@
 import test from 'ava';
-import { framed } from '../../src/runtime/grpc-frame.js';
-import { EchoGrpcServer } from '../fakes/echo-grpc-server.js';
-import { FakeClock } from '../fakes/fake-clock.js';
-import { integer } from '../fakes/hpack-encoder.js';
-import { KEEPALIVE, memory, odd, PATIENCE, ping, reset, turn } from '../fakes/http2-flood.js';
-import { Http2Peer } from '../fakes/http2-peer.js';
-import { CALL, call, callOf, FLAG, FRAME, harmless, headers, HELLO, open, served } from '../fakes/raw-grpc.js';
-import { frame, PREFACE, SETTINGS, SETTINGS_ACK } from '../workload-api/raw-http2.js';
+import { framed } from '../../../src/runtime/grpc-frame.js';
+import { EchoGrpcServer } from '../../fakes/echo-grpc-server.js';
+import { FakeClock } from '../../fakes/fake-clock.js';
+import { integer } from '../../fakes/hpack-encoder.js';
+import { KEEPALIVE, memory, odd, PATIENCE, ping, reset, turn } from '../../fakes/http2-flood.js';
+import { Http2Peer } from '../../fakes/http2-peer.js';
+import { CALL, call, callOf, FLAG, FRAME, harmless, headers, HELLO, open, served } from '../../fakes/raw-grpc.js';
+import { frame, PREFACE, SETTINGS, SETTINGS_ACK } from '../../workload-api/raw-http2.js';
 
 // Clients that stop half-way, or leave.
 

@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { connect, type IncomingHttpHeaders } from 'node:http2';
 import { connect as connectSocket } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
-import { framed } from '../../src/runtime/grpc-frame.js';
-import { EchoGrpcServer } from '../fakes/echo-grpc-server.js';
-import { literalString, plainBlock, type Field } from '../fakes/hpack-encoder.js';
-import { Http2Peer } from '../fakes/http2-peer.js';
+import { framed } from '../../../src/runtime/grpc-frame.js';
+import { EchoGrpcServer } from '../../fakes/echo-grpc-server.js';
+import { literalString, plainBlock, type Field } from '../../fakes/hpack-encoder.js';
+import { Http2Peer } from '../../fakes/http2-peer.js';
 import {
   CALL,
   call,
@@ -19,8 +19,8 @@ import {
   served,
   setting,
   uint32,
-} from '../fakes/raw-grpc.js';
-import { frame, PREFACE, SETTINGS, SETTINGS_ACK } from '../workload-api/raw-http2.js';
+} from '../../fakes/raw-grpc.js';
+import { frame, PREFACE, SETTINGS, SETTINGS_ACK } from '../../workload-api/raw-http2.js';
 
 // What clients may do, and some do: each gets its answer.
 

@@ -10,12 +10,12 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { gzipSync } from 'node:zlib';
 import { status } from '@grpc/grpc-js';
 import test, { type ExecutionContext } from 'ava';
-import { systemClock } from '../../src/runtime/clock.js';
-import { SpirlError } from '../../src/runtime/errors.js';
-import { framed } from '../../src/runtime/grpc-frame.js';
-import { Http2GrpcServer } from '../../src/runtime/http2-grpc-server.js';
-import type { RpcCall, RpcMethod } from '../../src/runtime/rpc-method.js';
-import { aborted } from '../../src/runtime/task-group.js';
+import { systemClock } from '../../../src/runtime/clock.js';
+import { SpirlError } from '../../../src/runtime/errors.js';
+import { framed } from '../../../src/runtime/grpc-frame.js';
+import { GrpcServer } from '../../../src/runtime/grpc-server/grpc-server.js';
+import type { RpcCall, RpcMethod } from '../../../src/runtime/rpc-method.js';
+import { aborted } from '../../../src/runtime/task-group.js';
 
 const LIMITS = {
   ...{ maxRequestBytes: 1_000, streamsPerConnection: 10, openingMs: 10_000, requestMs: 10_000 },
@@ -33,7 +33,7 @@ class Rig {
   readonly handled: string[] = [];
   readonly unexpected: unknown[] = [];
   readonly calls: RpcCall[] = [];
-  readonly server: Http2GrpcServer;
+  readonly server: GrpcServer;
   readonly #listener: Server;
   #client: ClientHttp2Session | undefined;
 
@@ -59,7 +59,7 @@ class Rig {
         over: () => {},
       }),
     };
-    this.server = new Http2GrpcServer({
+    this.server = new GrpcServer({
       methods: new Map<string, RpcMethod>([
         ['/S/Echo', echo],
         ['/S/ForEver', forEver],

@@ -11,12 +11,12 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 import test, { type ExecutionContext } from 'ava';
-import { systemClock } from '../../src/runtime/clock.js';
-import { SpirlError } from '../../src/runtime/errors.js';
-import { framed } from '../../src/runtime/grpc-frame.js';
-import { Http2GrpcServer } from '../../src/runtime/http2-grpc-server.js';
-import type { RpcCall, RpcMethod } from '../../src/runtime/rpc-method.js';
-import { UNOBSERVED } from '../../src/runtime/rpc-observer.js';
+import { systemClock } from '../../../src/runtime/clock.js';
+import { SpirlError } from '../../../src/runtime/errors.js';
+import { framed } from '../../../src/runtime/grpc-frame.js';
+import { GrpcServer } from '../../../src/runtime/grpc-server/grpc-server.js';
+import type { RpcCall, RpcMethod } from '../../../src/runtime/rpc-method.js';
+import { UNOBSERVED } from '../../../src/runtime/rpc-observer.js';
 
 const text = { serialize: (value: string) => Buffer.from(value), deserialize: (bytes: Buffer) => bytes.toString() };
 const method = (path: string, requestStream: boolean, responseStream: boolean): ServiceDefinition[string] => ({
@@ -95,7 +95,7 @@ function methodsOf({ ask, watch, talk }: Handlers): Map<string, RpcMethod> {
 /** A server whose connections are told who they are by their order. */
 async function stage(t: ExecutionContext, handlers: Handlers) {
   const unexpected: unknown[] = [];
-  const server = new Http2GrpcServer({
+  const server = new GrpcServer({
     methods: methodsOf(handlers),
     admit: () => () => {},
     observer: UNOBSERVED,

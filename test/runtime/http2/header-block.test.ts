@@ -1,10 +1,10 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { HpackDecoder } from '../../src/runtime/http2/hpack-decoder.js';
-import { STATIC_TABLE } from '../../src/runtime/http2/hpack-static-table.js';
-import { headerBlock } from '../../src/runtime/http2/header-block.js';
-import { HpackEncoder, plainBlock, type Field } from '../fakes/hpack-encoder.js';
-import { SeededRandom } from '../fakes/seeded-random.js';
+import { HpackDecoder } from '../../../src/runtime/http2/hpack-decoder.js';
+import { STATIC_TABLE } from '../../../src/runtime/http2/hpack-static-table.js';
+import { headerBlock } from '../../../src/runtime/http2/header-block.js';
+import { HpackEncoder, plainBlock, type Field } from '../../fakes/hpack-encoder.js';
+import { SeededRandom } from '../../fakes/seeded-random.js';
 
 function decoded(decoder: HpackDecoder, block: Buffer): Field[] {
   const fields: Field[] = [];

@@ -1,21 +1,21 @@
 import type { Socket } from 'node:net';
-import type { Clock } from './clock.js';
-import { DeadlineLengths } from './deadline-lengths.js';
-import { DeadlineQueue } from './deadline-queue.js';
-import type { SpirlError } from './errors.js';
-import type { OnUnexpected } from './wire-error.js';
-import { FloodGuard } from './http2/flood-guard.js';
-import { DEFAULT_WINDOW, Setting, settingsFrame, windowFrame } from './http2/frame.js';
-import { MAX_HEADER_LIST_BYTES, type HeaderFields } from './http2/request-headers.js';
-import type { Http2Stream } from './http2/stream.js';
-import { WriteTurn } from './http2/write-turn.js';
-import { Http2Call, refuseHttp, refuseUnknown, type CallParts, type ServedRpc } from './http2-call.js';
-import type { RpcMethod } from './rpc-method.js';
-import type { RpcObserver } from './rpc-observer.js';
+import type { Clock } from '../clock.js';
+import { DeadlineLengths } from '../deadline-lengths.js';
+import { DeadlineQueue } from '../deadline-queue.js';
+import type { SpirlError } from '../errors.js';
+import type { OnUnexpected } from '../wire-error.js';
+import { FloodGuard } from '../http2/flood-guard.js';
+import { DEFAULT_WINDOW, Setting, settingsFrame, windowFrame } from '../http2/frame.js';
+import { MAX_HEADER_LIST_BYTES, type HeaderFields } from '../http2/request-headers.js';
+import type { Http2Stream } from '../http2/stream.js';
+import { WriteTurn } from '../http2/write-turn.js';
+import { ServedCall, refuseHttp, refuseUnknown, type CallParts, type ServedRpc } from './served-call.js';
+import type { RpcMethod } from '../rpc-method.js';
+import type { RpcObserver } from '../rpc-observer.js';
 import { ServedConnection, type ServedConnectionEvents, type ServedConnectionParts } from './served-connection.js';
 
 /** Times in milliseconds. */
-export interface Http2GrpcLimits {
+export interface GrpcServerLimits {
   readonly maxRequestBytes: number;
   readonly streamsPerConnection: number;
   /** What a client may send ahead, in bytes; default 64 KiB on a connection as on each of its streams. */
@@ -31,7 +31,7 @@ export interface Http2GrpcLimits {
   readonly idleMs: number;
 }
 
-export interface Http2GrpcServerOptions {
+export interface GrpcServerOptions {
   /** By path, `/package.Service/Method`. */
   readonly methods: ReadonlyMap<string, RpcMethod>;
   /** Asked before a byte of a call's request is read. Throws the refusal, or returns what is to be called when the call is gone. */
@@ -39,7 +39,7 @@ export interface Http2GrpcServerOptions {
   readonly observer: RpcObserver;
   readonly onUnexpected: OnUnexpected;
   readonly clock: Clock;
-  readonly limits: Http2GrpcLimits;
+  readonly limits: GrpcServerLimits;
 }
 
 /** Frames of one client that are for nothing; what is of use allows for more. */
@@ -51,16 +51,16 @@ const RESET_LIMIT = { burst: 2_000, perSecond: 200 };
  * A gRPC server on connections that its owner has accepted and knows the other end of: HTTP/2 and gRPC's framing, and nothing per
  * call that is not needed. For the socket that every workload of a node connects to anew for each fetch.
  */
-export class Http2GrpcServer implements ServedConnectionEvents {
-  readonly #options: Http2GrpcServerOptions;
+export class GrpcServer implements ServedConnectionEvents {
+  readonly #options: GrpcServerOptions;
   readonly #rpcs: ReadonlyMap<string, ServedRpc>;
   readonly #call: CallParts;
   readonly #connection: ServedConnectionParts;
   readonly #connections = new Set<ServedConnection>();
-  readonly #calls = new Set<Http2Call>();
+  readonly #calls = new Set<ServedCall>();
   #stopped: SpirlError | undefined;
 
-  constructor(options: Http2GrpcServerOptions) {
+  constructor(options: GrpcServerOptions) {
     const { limits, clock, observer, onUnexpected } = options;
     const windows = limits.windows ?? { connection: DEFAULT_WINDOW, stream: DEFAULT_WINDOW };
     this.#options = options;
@@ -141,7 +141,7 @@ export class Http2GrpcServer implements ServedConnectionEvents {
   }
 
   #serve(stream: Http2Stream, headers: HeaderFields, rpc: ServedRpc, path: string, peer: object): void {
-    const call = new Http2Call(stream, rpc, peer, this.#call);
+    const call = new ServedCall(stream, rpc, peer, this.#call);
     this.#calls.add(call);
     try {
       if (this.#stopped !== undefined) throw this.#stopped;

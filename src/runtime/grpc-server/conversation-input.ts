@@ -1,6 +1,6 @@
-import { SpirlError } from './errors.js';
-import type { MessageReader } from './grpc-frame.js';
-import type { RpcConversation } from './rpc-method.js';
+import { SpirlError } from '../errors.js';
+import type { MessageReader } from '../grpc-frame.js';
+import type { RpcConversation } from '../rpc-method.js';
 
 export interface ConversationInputEvents {
   /** A message is complete. */

@@ -2,11 +2,11 @@ import { once } from 'node:events';
 import { connect, sensitiveHeaders, type ClientHttp2Session, type OutgoingHttpHeaders } from 'node:http2';
 import { Duplex } from 'node:stream';
 import test from 'ava';
-import { HpackDecoder } from '../../src/runtime/http2/hpack-decoder.js';
-import { HpackEncoder, integer, literalString, type Field } from '../fakes/hpack-encoder.js';
-import { SeededRandom } from '../fakes/seeded-random.js';
-import { FLAG, FRAME, setting } from '../fakes/raw-grpc.js';
-import { frame, SETTINGS_ACK } from '../workload-api/raw-http2.js';
+import { HpackDecoder } from '../../../src/runtime/http2/hpack-decoder.js';
+import { HpackEncoder, integer, literalString, type Field } from '../../fakes/hpack-encoder.js';
+import { SeededRandom } from '../../fakes/seeded-random.js';
+import { FLAG, FRAME, setting } from '../../fakes/raw-grpc.js';
+import { frame, SETTINGS_ACK } from '../../workload-api/raw-http2.js';
 
 function decoded(decoder: HpackDecoder, block: Buffer): Field[] {
   const fields: Field[] = [];

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
-import { writeEach } from '../../bench/micro/tricks/plain-serving.js';
-import { Outbound } from '../../src/runtime/http2/outbound.js';
-import { WriteTurn } from '../../src/runtime/http2/write-turn.js';
+import { writeEach } from '../../../bench/micro/tricks/plain-serving.js';
+import { Outbound } from '../../../src/runtime/http2/outbound.js';
+import { WriteTurn } from '../../../src/runtime/http2/write-turn.js';
 
 /** Both ends of a connection. */
 async function socketPair(t: ExecutionContext): Promise<readonly [sender: Socket, receiver: Socket]> {
