@@ -119,6 +119,7 @@ export class Outbound implements Writer {
     const waiting = this.#waiting;
     if (waiting === undefined || waiting.size === 0) return;
     for (const source of [...waiting]) {
+      if (this.room(MAX_WINDOW) <= 0) return;
       waiting.delete(source);
       if (!source.pump()) waiting.add(source);
     }
