@@ -59,6 +59,8 @@ async function withOfficialClient({ vaultUrl }: BareCalls & { kind: 'keyVault' }
   const { id = '' } = await new KeyClient(vaultUrl, credential).createEcKey('bare', { curve: 'P-256', hsm: true });
   const client = new CryptographyClient(id, credential);
   const digest = Buffer.alloc(32, 7);
+  // The first call alone: of several at once the client may send one without its body.
+  await client.sign('ES256', digest);
   return (inFlight, ms) => closedLoop(() => client.sign('ES256', digest), inFlight, ms);
 }
 

@@ -72,3 +72,12 @@ test('throttling, an outage and an unreachable host are told as such', async (t)
   await service.fail({});
   t.is((await asked()).length, 64);
 });
+
+test('signatures that begin together, the first ones of a client, are all made', async (t) => {
+  for (let client = 0; client < 4; client++) {
+    const { manager } = managerOf();
+    const key = await manager.createKey('ks_aaaaaaaaaa', 'EC-P256', signal);
+    const made = await Promise.all(Array.from({ length: 32 }, (_, i) => key.sign(Buffer.from([i]), signal)));
+    t.true(made.every((signature) => signature.length === 64));
+  }
+});

@@ -3,6 +3,7 @@ import { CryptographyClient, KeyClient, type KeyVaultKey } from '@azure/keyvault
 import { SpirlError } from 'spirl-agent/runtime/errors.js';
 import { createAzureCredential } from './azure-credential.js';
 import { answerOf, azureFailure } from './azure-failure.js';
+import { FirstAlone } from './first-alone.js';
 
 export interface HsmWrappingOptions {
   /** `https://<name>.managedhsm.azure.net` */
@@ -31,7 +32,7 @@ export class HsmWrappingApi {
   readonly #options: HsmWrappingOptions;
   readonly #credential: TokenCredential;
   readonly #keys: KeyClient;
-  readonly #clients = new Map<string, CryptographyClient>();
+  readonly #clients = new Map<string, { readonly client: CryptographyClient; readonly calls: FirstAlone }>();
 
   constructor(options: HsmWrappingOptions, credential: TokenCredential) {
     this.#options = options;
@@ -55,7 +56,8 @@ export class HsmWrappingApi {
   async encrypt(version: string, plaintext: Uint8Array, aad: Uint8Array, signal: AbortSignal): Promise<Encrypted> {
     return this.#asked('encrypt', version, signal, async () => {
       const parameters = { algorithm: ALGORITHM, plaintext, additionalAuthenticatedData: aad } as const;
-      const answer = await this.#client(version).encrypt(parameters, { abortSignal: signal });
+      const { client, calls } = this.#client(version);
+      const answer = await calls.run(() => client.encrypt(parameters, { abortSignal: signal }));
       const { result, iv, authenticationTag } = answer;
       return { ciphertext: result, iv: required(iv), tag: required(authenticationTag) };
     });
@@ -70,21 +72,23 @@ export class HsmWrappingApi {
     return this.#asked('decrypt', version, signal, async () => {
       const bytes = { ciphertext, iv, authenticationTag: tag, additionalAuthenticatedData: aad };
       const parameters = { algorithm: ALGORITHM, ...bytes } as const;
-      return (await this.#client(version).decrypt(parameters, { abortSignal: signal })).result;
+      const { client, calls } = this.#client(version);
+      return (await calls.run(() => client.decrypt(parameters, { abortSignal: signal }))).result;
     });
   }
 
   /** A client for one version. Told no more than its name, it asks for nothing but what it is used for. */
-  #client(version: string): CryptographyClient {
+  #client(version: string): { readonly client: CryptographyClient; readonly calls: FirstAlone } {
     const known = this.#clients.get(version);
     if (known !== undefined) return known;
     const { vaultUrl, keyName: name } = this.#options;
     const id = `${vaultUrl}/keys/${name}/${version}`;
     const key: KeyVaultKey = { id, name, properties: { id, name, vaultUrl, version } };
     const client = new CryptographyClient(key, this.#credential, { ...CLIENT_OPTIONS });
+    const made = { client, calls: new FirstAlone() };
     if (this.#clients.size >= MAX_CLIENTS) this.#clients.clear();
-    this.#clients.set(version, client);
-    return client;
+    this.#clients.set(version, made);
+    return made;
   }
 
   async #asked<T>(

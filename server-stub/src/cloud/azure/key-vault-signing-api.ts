@@ -5,6 +5,7 @@ import { SpirlError } from 'spirl-agent/runtime/errors.js';
 import { KeyServiceThrottled } from '../../domain/key-manager.js';
 import { createAzureCredential } from './azure-credential.js';
 import { answerOf, azureFailure } from './azure-failure.js';
+import { FirstAlone } from './first-alone.js';
 
 type Tags = Readonly<Record<string, string>>;
 
@@ -35,7 +36,8 @@ export class KeyVaultSigningApi {
   readonly #credential: TokenCredential;
   readonly #once: KeyClient;
   readonly #repeating: KeyClient;
-  readonly #clients = new Map<string, CryptographyClient>();
+  readonly #creations = new FirstAlone();
+  readonly #clients = new Map<string, { readonly client: CryptographyClient; readonly calls: FirstAlone }>();
 
   constructor(vaultUrl: string, credential: TokenCredential) {
     this.#vaultUrl = vaultUrl;
@@ -50,7 +52,9 @@ export class KeyVaultSigningApi {
   ): Promise<SigningKeyInfo> {
     const [type, shape] = 'curve' in kind ? ['EC-HSM', kind] : ['RSA-HSM', { keySize: kind.rsaBits }];
     const options = { ...shape, keyOps: OPERATIONS, tags: { ...tags }, abortSignal: signal };
-    const key = await this.#asked('key create', name, signal, () => this.#once.createKey(name, type, options));
+    const key = await this.#asked('key create', name, signal, () =>
+      this.#creations.run(() => this.#once.createKey(name, type, options)),
+    );
     return infoOf(key);
   }
 
@@ -79,8 +83,9 @@ export class KeyVaultSigningApi {
     digest: Uint8Array,
     signal: AbortSignal,
   ): Promise<Uint8Array> {
+    const { client, calls } = this.#client(id);
     const signed = await this.#asked('sign', id, signal, () =>
-      this.#client(id).sign(algorithm, digest, { abortSignal: signal }),
+      calls.run(() => client.sign(algorithm, digest, { abortSignal: signal })),
     );
     return signed.result;
   }
@@ -93,15 +98,15 @@ export class KeyVaultSigningApi {
   }
 
   /** A client for one version of a key. Told no more than its name, it asks for nothing but signatures. */
-  #client(id: string): CryptographyClient {
+  #client(id: string): { readonly client: CryptographyClient; readonly calls: FirstAlone } {
     const known = this.#clients.get(id);
     if (known !== undefined) return known;
     const [, , name = '', version = ''] = new URL(id).pathname.split('/');
     const key: KeyVaultKey = { id, name, properties: { id, name, vaultUrl: this.#vaultUrl, version } };
-    const client = new CryptographyClient(key, this.#credential, ONCE);
+    const made = { client: new CryptographyClient(key, this.#credential, ONCE), calls: new FirstAlone() };
     if (this.#clients.size >= MAX_CLIENTS) this.#clients.clear();
-    this.#clients.set(id, client);
-    return client;
+    this.#clients.set(id, made);
+    return made;
   }
 
   async #asked<T>(action: string, name: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
