@@ -97,6 +97,7 @@ export class AgentListener {
   readonly #tls: Server;
   readonly #ages: ConnectionAges;
   readonly #logins: DeadlineQueue;
+  readonly #sockets = new Set<Socket>();
   /** Addresses of the connections whose handshake is under way. */
   readonly #handshakes = new Set<string>();
   /** Open connections without a session certificate. */
@@ -167,6 +168,8 @@ export class AgentListener {
     await aborted(signal);
     this.#tls.close();
     await this.#grpc.shutdown(this.#options.shutdownGraceMs ?? 2_000);
+    // Those whose handshake was under way.
+    for (const socket of this.#sockets) socket.destroy();
     this.#ages.close();
     this.#logins.close();
   }
@@ -190,7 +193,11 @@ export class AgentListener {
     }
     const address = addressOf(socket);
     this.#handshakes.add(address);
-    socket.once('close', () => this.#handshakes.delete(address));
+    this.#sockets.add(socket);
+    socket.once('close', () => {
+      this.#handshakes.delete(address);
+      this.#sockets.delete(socket);
+    });
   }
 
   #accept(socket: TLSSocket): void {

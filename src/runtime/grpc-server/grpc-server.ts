@@ -59,6 +59,7 @@ export class GrpcServer implements ServedConnectionEvents {
   readonly #connections = new Set<ServedConnection>();
   readonly #calls = new Set<ServedCall>();
   #stopped: SpirlError | undefined;
+  #leaving = false;
 
   constructor(options: GrpcServerOptions) {
     const { limits, clock, observer, onUnexpected } = options;
@@ -88,10 +89,14 @@ export class GrpcServer implements ServedConnectionEvents {
     };
   }
 
-  /** Takes over a connection; `peer` is what its calls carry. A socket that is closed already is left alone. */
+  /** Takes over a connection; `peer` is what its calls carry. A socket that is closed already is left alone, one that comes too late is closed. */
   serve(socket: Socket, peer: object): ServedConnection | undefined {
     // Its `close` has been, or will be, told to nobody here.
     if (socket.destroyed) return undefined;
+    if (this.#leaving) {
+      socket.destroy();
+      return undefined;
+    }
     const connection = new ServedConnection(socket, this.#connection, peer, this);
     this.#connections.add(connection);
     return connection;
@@ -115,6 +120,7 @@ export class GrpcServer implements ServedConnectionEvents {
 
   /** Lets calls end for `graceMs`, then closes what is left. Stop accepting before calling this. */
   async shutdown(graceMs: number): Promise<void> {
+    this.#leaving = true;
     const done = new AbortController();
     const grace = this.#options.clock.sleep(graceMs, done.signal).catch(() => {});
     for (const connection of this.#connections) connection.leave();

@@ -135,6 +135,18 @@ test('who has finished the handshake and then says nothing of HTTP/2 is not wait
   await server.stop();
 });
 
+test('a handshake that is under way when the endpoint stops is not waited for', async (t) => {
+  const limits = { ...AGENT_LISTENER_LIMITS, handshakeMs: 600_000 };
+  const server = await startAgentsEndpoint(endpointStorage({ limits }));
+  const begun = connectTcp(server.port, '127.0.0.1').resume();
+  await once(begun, 'connect');
+  // Connections are accepted in their order: with this one, that one.
+  const agent = await tls(server);
+  await server.stop();
+  await until(() => begun.closed && agent.closed);
+  t.pass();
+});
+
 test('a request that is too long is refused, and the connection serves on', async (t) => {
   const server = await startAgentsEndpoint(endpointStorage());
   const key = clusterKeyPair();
