@@ -36,5 +36,5 @@ export class DeadlineLengths {
 /** One of sixteen lengths between two powers of two. */
 function roundedUp(ms: number): number {
   const step = Math.max(FINEST_MS, 2 ** (Math.floor(Math.log2(Math.max(ms, 1))) - 4));
-  return Math.ceil(ms / step) * step;
+  return Math.max(1, Math.ceil(ms / step)) * step;
 }
