@@ -1,10 +1,10 @@
 #!/usr/bin/env node
-// `npm test`: installs and compiles what is missing, then each step in turn. Arguments go to ava.
+// `npm test`: installs and compiles what is missing, then every step. Arguments go to ava.
 import { refuseOldNode } from './node-version.mjs';
 
 refuseOldNode();
 Promise.all([import('./prepare.mjs'), import('./test-steps.mjs')])
-  .then(([{ prepare }, { runSteps }]) => prepare('check').then(() => runSteps(process.argv.slice(2))))
+  .then(([{ prepare }, { runSteps }]) => prepare('emit').then(() => runSteps(process.argv.slice(2))))
   .then((code) => {
     process.exitCode = code;
   })
