@@ -6,7 +6,7 @@ import { refuseOldNode } from './node-version.mjs';
 refuseOldNode();
 const program = process.argv.includes('--peers') ? 'peers/main.js' : 'main.js';
 import('./prepare.mjs')
-  .then(({ prepare }) => prepare('check'))
+  .then(({ prepare }) => prepare('emit'))
   .then(() => import(new URL('../../build/bench/' + program, import.meta.url)))
   .catch((error) => {
     console.error(error.sentence ? 'Error: ' + error.sentence : error);
