@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { runAgent } from './agent.js';
 import { parseAgentConfig } from './config/agent-config.js';
 import { systemClock } from './runtime/clock.js';
-import { createPinoLogger, fileDescriptorDestination } from './runtime/pino-logger.js';
+import { fileDescriptorDestination } from './runtime/log-destination.js';
+import { createPinoLogger } from './runtime/pino-logger.js';
 import { packageVersion, readConfigFile, runProgram } from './runtime/program.js';
 import { stopSignal } from './runtime/stop-signal.js';
 import { boundYoungGeneration } from './runtime/young-generation.js';
@@ -17,7 +18,9 @@ const random = (): number => randomBytes(6).readUIntBE(0, 6) / 2 ** 48;
 
 async function run(file: string): Promise<0 | 1> {
   const config = parseAgentConfig(readConfigFile(file), {}, file);
-  const out = fileDescriptorDestination(1);
+  const out = fileDescriptorDestination(1, (error, lost) =>
+    logger.warn('The log could not be written for a while', { error, lost }),
+  );
   process.once('exit', () => out.flush());
   const logger = createPinoLogger('agent', config.log, systemClock, out);
   boundYoungGeneration(YOUNG_BYTES);

@@ -1,5 +1,6 @@
 import { systemClock } from 'spirl-agent/runtime/clock.js';
-import { createPinoLogger, fileDescriptorDestination } from 'spirl-agent/runtime/pino-logger.js';
+import { fileDescriptorDestination } from 'spirl-agent/runtime/log-destination.js';
+import { createPinoLogger } from 'spirl-agent/runtime/pino-logger.js';
 import { packageVersion, readConfigFile, runProgram } from 'spirl-agent/runtime/program.js';
 import { stopSignal } from 'spirl-agent/runtime/stop-signal.js';
 import { parseServerConfig } from './config/server-config.js';
@@ -10,7 +11,9 @@ const version = packageVersion(new URL('../../../package.json', import.meta.url)
 
 async function run(file: string): Promise<0 | 1> {
   const config = parseServerConfig(readConfigFile(file), {}, file, sectionTypesOf);
-  const out = fileDescriptorDestination(1);
+  const out = fileDescriptorDestination(1, (error, lost) =>
+    logger.warn('The log could not be written for a while', { error, lost }),
+  );
   process.once('exit', () => out.flush());
   const logger = createPinoLogger('server', config.log, systemClock, out);
   const ownUid = process.getuid?.() ?? 0;

@@ -1,4 +1,4 @@
-import { destination, pino, type Logger as Pino } from 'pino';
+import { pino, type Logger as Pino } from 'pino';
 import type { Clock } from './clock.js';
 import { SpirlError } from './errors.js';
 import type { LogFields, Logger } from './logger.js';
@@ -23,39 +23,6 @@ const MAX_TEXT = 4096;
 const RESERVED = new Set(['level', 'ts', 'logger', 'msg']);
 /** Errors behind an error that are told. */
 const MAX_CAUSES = 5;
-
-/** Waiting lines longer than this, in characters, are written at once. */
-const MAX_WAITING = 64 * 1024;
-
-/** Where a process's lines go, with a way to write those that still wait. */
-export interface FlushedDestination extends LogDestination {
-  /** To be called when the process ends, however it ends, so that its last lines are not lost. Never throws. */
-  flush(): void;
-}
-
-/** Writes the lines of one turn of the event loop to a file descriptor together: a busy moment logs one line per call. */
-export function fileDescriptorDestination(fd: number): FlushedDestination {
-  const out = destination({ fd, sync: true });
-  let waiting = '';
-  let scheduled = false;
-  const flush = (): void => {
-    scheduled = false;
-    const lines = waiting;
-    waiting = '';
-    if (lines !== '') out.write(lines);
-  };
-  return {
-    flush,
-    write: (line) => {
-      waiting += line;
-      if (waiting.length > MAX_WAITING) flush();
-      else if (!scheduled) {
-        scheduled = true;
-        setImmediate(flush);
-      }
-    },
-  };
-}
 
 /** A logger called `name` (`agent`, `server`). Nothing in a field can begin a new line. */
 export function createPinoLogger(name: string, settings: LogSettings, clock: Clock, to: LogDestination): Logger {
