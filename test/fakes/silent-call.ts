@@ -30,5 +30,5 @@ const RPC: ServedRpc = {
 
 /** A call whose request is there and whose answer goes nowhere: headers alone are no data, so the socket is never used. */
 export function callThatSendsNothing(): ServedCall {
-  return new ServedCall(new Http2Stream(1, OWNER, undefined, true), RPC, {}, PARTS);
+  return new ServedCall(new Http2Stream(1, OWNER, undefined, true), RPC, { peer: {}, collected: 0 }, PARTS);
 }

@@ -9,7 +9,8 @@ import { DEFAULT_WINDOW, Setting, settingsFrame, windowFrame } from '../http2/fr
 import { MAX_HEADER_LIST_BYTES, type HeaderFields } from '../http2/request-headers.js';
 import type { Http2Stream } from '../http2/stream.js';
 import { WriteTurn } from '../http2/write-turn.js';
-import { ServedCall, refuseHttp, refuseUnknown, type CallParts, type ServedRpc } from './served-call.js';
+import { refuseHttp, refuseUnknown } from './refusals.js';
+import { ServedCall, type CallParts, type ServedRpc } from './served-call.js';
 import type { RpcMethod } from '../rpc-method.js';
 import type { RpcObserver } from '../rpc-observer.js';
 import { ServedConnection, type ServedConnectionEvents, type ServedConnectionParts } from './served-connection.js';
@@ -132,13 +133,13 @@ export class GrpcServer implements ServedConnectionEvents {
     for (const each of [requests, deadlines, opening, silent, answer, idle]) each.close();
   }
 
-  request(stream: Http2Stream, headers: HeaderFields, { peer }: ServedConnection): void {
+  request(stream: Http2Stream, headers: HeaderFields, connection: ServedConnection): void {
     const refused = httpStatusOf(headers);
     const path = headers[':path'] ?? '';
     const rpc = this.#rpcs.get(path);
     if (refused !== undefined) refuseHttp(stream, refused);
     else if (rpc === undefined) refuseUnknown(stream, path);
-    else this.#serve(stream, headers, rpc, path, peer);
+    else this.#serve(stream, headers, rpc, path, connection);
   }
 
   closed(connection: ServedConnection): void {
@@ -146,12 +147,12 @@ export class GrpcServer implements ServedConnectionEvents {
     if (this.#connections.size === 0) this.#empty();
   }
 
-  #serve(stream: Http2Stream, headers: HeaderFields, rpc: ServedRpc, path: string, peer: object): void {
-    const call = new ServedCall(stream, rpc, peer, this.#call);
+  #serve(stream: Http2Stream, headers: HeaderFields, rpc: ServedRpc, path: string, connection: ServedConnection): void {
+    const call = new ServedCall(stream, rpc, connection, this.#call);
     this.#calls.add(call);
     try {
       if (this.#stopped !== undefined) throw this.#stopped;
-      call.begin(headers, this.#options.admit(path, headers, peer));
+      call.begin(headers, this.#options.admit(path, headers, connection.peer));
     } catch (error) {
       call.fail(error);
     }

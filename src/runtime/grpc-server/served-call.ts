@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.js';
+import { failureBlock, OK_BLOCK, RESPONSE_BLOCK } from './answer-blocks.js';
 import { ConversationInput } from './conversation-input.js';
 import type { DeadlineLengths } from '../deadline-lengths.js';
 import type { DeadlineQueue } from '../deadline-queue.js';
@@ -6,9 +7,8 @@ import { ENDED } from '../ended.js';
 import { SpirlError } from '../errors.js';
 import { wireError, type OnUnexpected } from '../wire-error.js';
 import { status } from '../grpc-code.js';
-import { MESSAGE_ENCODINGS, MessageReader } from '../grpc-frame.js';
+import { MessageReader } from '../grpc-frame.js';
 import { timeoutMs } from '../grpc-timeout.js';
-import { headerBlock } from '../http2/header-block.js';
 import type { HeaderFields } from '../http2/request-headers.js';
 import type { Http2Stream, StreamReceiver } from '../http2/stream.js';
 import type { RpcCall, RpcMethod } from '../rpc-method.js';
@@ -20,8 +20,17 @@ export interface ServedRpc {
   readonly method: RpcMethod;
 }
 
+/** What the calls of one connection share. */
+export interface CallConnection {
+  /** Who is at the other end. */
+  readonly peer: object;
+  /** Bytes of requests that are not complete yet. */
+  collected: number;
+}
+
 /** What all calls of a server share. */
 export interface CallParts {
+  /** Longest request; those of one connection that are not complete take at most twice as much. */
   readonly maxRequestBytes: number;
   /** How long a call with one request may take to send it. */
   readonly requests: DeadlineQueue;
@@ -34,19 +43,12 @@ export interface CallParts {
   closed(call: ServedCall): void;
 }
 
-const RESPONSE = [
-  [':status', '200'],
-  ['content-type', 'application/grpc'],
-  ['grpc-accept-encoding', MESSAGE_ENCODINGS],
-] as const;
-const RESPONSE_BLOCK = headerBlock(RESPONSE);
-const OK_BLOCK = headerBlock([['grpc-status', String(status.OK)]]);
-
 const nothing = (): void => {};
 
 /** One gRPC call on an HTTP/2 stream, from its headers to its trailers. */
 export class ServedCall implements RpcCall, StreamReceiver {
   readonly peer: object;
+  readonly #connection: CallConnection;
   readonly #stream: Http2Stream;
   readonly #rpc: ServedRpc;
   readonly #parts: CallParts;
@@ -61,10 +63,13 @@ export class ServedCall implements RpcCall, StreamReceiver {
   #deadline = Infinity;
   #reader: MessageReader | undefined;
   #request: Buffer | undefined;
+  /** What of its request counts as `collected`. */
+  #collected = 0;
   #input: ConversationInput | undefined;
 
-  constructor(stream: Http2Stream, rpc: ServedRpc, peer: object, parts: CallParts) {
-    this.peer = peer;
+  constructor(stream: Http2Stream, rpc: ServedRpc, connection: CallConnection, parts: CallParts) {
+    this.peer = connection.peer;
+    this.#connection = connection;
     this.#stream = stream;
     this.#rpc = rpc;
     this.#parts = parts;
@@ -137,6 +142,7 @@ export class ServedCall implements RpcCall, StreamReceiver {
     this.#stream.consumed(chunk.length);
     if (this.#over) return;
     try {
+      this.#collect(chunk.length);
       this.#read(chunk);
     } catch (error) {
       this.fail(error);
@@ -152,6 +158,7 @@ export class ServedCall implements RpcCall, StreamReceiver {
     const [request, reader] = [this.#request, this.#reader];
     // A stream may live for months: what was for its request goes.
     this.#request = this.#reader = undefined;
+    this.#giveUp();
     this.#inTime();
     this.#inTime = nothing;
     if (this.#over || method.type === 'bidi_stream') return;
@@ -166,6 +173,22 @@ export class ServedCall implements RpcCall, StreamReceiver {
     this.#end(status.CANCELLED, ENDED);
     this.#parts.closed(this);
     this.#giveBack();
+  }
+
+  /** So much more of the request has come. Throws when that is too much for one connection. */
+  #collect(bytes: number): void {
+    this.#collected += bytes;
+    this.#connection.collected += bytes;
+    const most = 2 * this.#parts.maxRequestBytes;
+    if (this.#connection.collected > most) {
+      throw new SpirlError('LIMIT_REACHED', `requests of this connection: at most ${most} bytes that are not complete`);
+    }
+  }
+
+  /** Nothing more is collected for its request. */
+  #giveUp(): void {
+    this.#connection.collected -= this.#collected;
+    this.#collected = 0;
   }
 
   /** The one message of the request, as far as it has come. */
@@ -209,6 +232,7 @@ export class ServedCall implements RpcCall, StreamReceiver {
     if (this.#over) return false;
     this.#over = true;
     this.#reason = reason;
+    this.#giveUp();
     this.#inTime();
     this.#inDeadline();
     const { observer, clock } = this.#parts;
@@ -224,48 +248,8 @@ export class ServedCall implements RpcCall, StreamReceiver {
     if (code === status.OK) {
       stream.respond(RESPONSE_BLOCK);
       stream.end(OK_BLOCK);
-    } else if (stream.answering) {
-      stream.end(headerBlock(trailers(code, details)));
     } else {
-      stream.end(headerBlock([...RESPONSE, ...trailers(code, details)]));
+      stream.end(failureBlock(stream.answering, code, details));
     }
   }
-}
-
-/** Answers what is no call of a method, with HTTP's status alone. */
-export function refuseHttp(stream: Http2Stream, httpStatus: number): void {
-  stream.end(headerBlock([[':status', String(httpStatus)]]));
-}
-
-/** Of a path that a refusal repeats, in characters: the answer to a short request is a short one. */
-const MAX_PATH = 256;
-
-/** Answers a call of a method that does not exist, in gRPC's words. */
-export function refuseUnknown(stream: Http2Stream, path: string): void {
-  const unknown = new SpirlError(
-    'UNIMPLEMENTED',
-    `The server does not implement the method ${path.slice(0, MAX_PATH)}`,
-  );
-  const { code, details } = wireError(unknown, nothing);
-  stream.end(headerBlock([...RESPONSE, ...trailers(code, details)]));
-}
-
-type Field = readonly [name: string, value: string];
-
-function trailers(code: status, details: string): Field[] {
-  const sent: Field[] = [['grpc-status', String(code)]];
-  if (details !== '') sent.push(['grpc-message', escaped(details)]);
-  return sent;
-}
-
-/** Of a status message, percent-encoded: with it the trailers fit into one frame, and into the header list that clients accept. */
-const MAX_MESSAGE_BYTES = 8_192;
-
-/** Percent-encoding of everything but printable ASCII, as gRPC asks for. */
-function escaped(details: string): string {
-  const text = details.replace(/[^\x20-\x24\x26-\x7e]+/g, encodeURIComponent);
-  if (text.length <= MAX_MESSAGE_BYTES) return text;
-  const part = details.slice(0, details.length * (MAX_MESSAGE_BYTES / text.length) - 1);
-  // A cut through a surrogate pair leaves a half, which cannot be encoded.
-  return escaped(part.replace(/\p{Surrogate}/gu, ''));
 }

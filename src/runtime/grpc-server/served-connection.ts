@@ -3,6 +3,7 @@ import type { DeadlineQueue } from '../deadline-queue.js';
 import { Http2Connection, type ConnectionEvents, type ConnectionParts } from '../http2/connection.js';
 import type { HeaderFields } from '../http2/request-headers.js';
 import type { Http2Stream } from '../http2/stream.js';
+import type { CallConnection } from './served-call.js';
 
 /** How long connections live, and how long they may take. */
 export interface ConnectionTimes {
@@ -28,8 +29,9 @@ export interface ServedConnectionEvents {
 const nothing = (): void => {};
 
 /** An HTTP/2 connection that notices when its client has stopped, needs it no longer, or never was one. */
-export class ServedConnection implements ConnectionEvents {
+export class ServedConnection implements ConnectionEvents, CallConnection {
   readonly peer: object;
+  collected = 0;
   readonly #socket: Socket;
   readonly #http2: Http2Connection;
   readonly #times: ConnectionTimes;

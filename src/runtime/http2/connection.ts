@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net';
-import { Dismissed } from './dismissed.js';
-import type { FloodGuard } from './flood-guard.js';
+import { FloodGuards, type Guards } from './flood-guards.js';
 import { FrameReader, type FrameSink } from './frame-reader.js';
 import { ConnectionError, ErrorCode, Flag, frame, FrameType, goawayFrame, resetFrame, windowFrame } from './frame.js';
 import { EMPTY_TABLE } from './header-block.js';
@@ -11,6 +10,7 @@ import { requireLength, requireOwnParent, uint31, unpadded, violation } from './
 import { readSettings } from './peer-settings.js';
 import type { HeaderFields, RequestHeaders } from './request-headers.js';
 import { Http2Stream, type StreamOwner } from './stream.js';
+import { StreamTable } from './stream-table.js';
 import type { WriteTurn } from './write-turn.js';
 
 /** What the connections of a server share. */
@@ -23,8 +23,8 @@ export interface ConnectionParts {
   readonly greeting: Buffer;
   readonly turn: WriteTurn;
   onUnexpected(error: unknown): void;
-  /** For frames that cost their sender nothing, and for streams that are cancelled; each connection has its own. */
-  guards(): { readonly frames: FloodGuard; readonly resets: FloodGuard };
+  /** Each connection has its own. */
+  readonly guards: () => Guards;
 }
 
 export interface ConnectionEvents {
@@ -44,8 +44,6 @@ export interface ConnectionEvents {
   closed(): void;
 }
 
-/** Pings, windows and priorities that come with a request; some clients measure their way to us with a ping for each answer. */
-const FRAMES_PER_REQUEST = 10;
 const SETTINGS_ACK = frame(FrameType.SETTINGS, Flag.ACK, 0, Buffer.alloc(0));
 const PING = frame(FrameType.PING, 0, 0, Buffer.alloc(8));
 /** 431 Request Header Fields Too Large, as a literal `:status`. */
@@ -59,12 +57,8 @@ export class Http2Connection implements FrameSink, StreamOwner {
   readonly #events: ConnectionEvents;
   readonly #reader = new FrameReader();
   readonly #blocks = new HeaderBlocks();
-  readonly #streams = new Map<number, Http2Stream>();
-  #dismissed: Dismissed | undefined;
-  #guards: ReturnType<ConnectionParts['guards']> | undefined;
-  /** The highest stream, and whether some below it were never begun. */
-  #newest = 0;
-  #gaps = false;
+  readonly #streams = new StreamTable();
+  readonly #floods: FloodGuards;
   #greeted = false;
   /** We take no new streams. */
   #leaving = false;
@@ -80,6 +74,7 @@ export class Http2Connection implements FrameSink, StreamOwner {
     this.#socket = socket;
     this.#parts = parts;
     this.#events = events;
+    this.#floods = new FloodGuards(parts.guards);
     this.outbound = new Outbound(socket, parts.turn);
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.once('close', () => this.#ended());
@@ -97,7 +92,7 @@ export class Http2Connection implements FrameSink, StreamOwner {
   leave(): void {
     if (this.#leaving || this.#over) return;
     // Who has not begun to speak HTTP/2 would not understand.
-    if (this.#greeted) this.outbound.send(goawayFrame(this.#newest, ErrorCode.NO_ERROR));
+    if (this.#greeted) this.outbound.send(goawayFrame(this.#streams.newest, ErrorCode.NO_ERROR));
     this.#leaving = true;
     if (this.#streams.size === 0) this.#close();
   }
@@ -114,7 +109,7 @@ export class Http2Connection implements FrameSink, StreamOwner {
         this.#block(this.#blocks.begin(flags, stream, payload));
         break;
       case FrameType.CONTINUATION:
-        if (payload.length === 0) this.#cheap();
+        if (payload.length === 0) this.#floods.cheap();
         this.#block(this.#blocks.continue(flags, payload));
         break;
       case FrameType.RST_STREAM:
@@ -127,11 +122,7 @@ export class Http2Connection implements FrameSink, StreamOwner {
         this.#ping(flags, stream, payload);
         break;
       case FrameType.GOAWAY:
-        if (stream !== 0) throw violation('GOAWAY of a stream');
-        if (payload.length < 8) throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, 'GOAWAY');
-        // It takes no streams of ours, and there are none; those that it still begins are served (RFC 9113, 6.8).
-        this.#unneeded = true;
-        if (this.#streams.size === 0) this.#close();
+        this.#goaway(stream, payload);
         break;
       case FrameType.WINDOW_UPDATE:
         this.#widen(stream, payload);
@@ -140,12 +131,12 @@ export class Http2Connection implements FrameSink, StreamOwner {
         if (stream === 0) throw violation('PRIORITY of the connection');
         requireLength(payload, 5, 'PRIORITY');
         requireOwnParent(payload, stream);
-        this.#cheap();
+        this.#floods.cheap();
         break;
       case FrameType.PUSH_PROMISE:
         throw violation('PUSH_PROMISE from a client');
       default:
-        this.#cheap();
+        this.#floods.cheap();
     }
   }
 
@@ -157,18 +148,17 @@ export class Http2Connection implements FrameSink, StreamOwner {
 
   sendReset(stream: number, code: ErrorCode): void {
     this.outbound.send(resetFrame(stream, code));
-    this.#dismissed ??= new Dismissed();
-    this.#dismissed.add(stream);
+    this.#streams.dismiss(stream);
   }
 
   /** Counted like what a client cancels by itself: provoked or not, work was begun and is for nothing. */
   refuse(stream: Http2Stream, code: ErrorCode): void {
-    this.#costly();
+    this.#floods.costly();
     stream.reset(code);
   }
 
   closed(stream: Http2Stream): void {
-    this.#streams.delete(stream.id);
+    this.#streams.delete(stream);
     if (this.#streams.size > 0 || this.#over) return;
     if (this.#leaving || this.#unneeded) this.#close();
     else this.#events.unused();
@@ -203,11 +193,11 @@ export class Http2Connection implements FrameSink, StreamOwner {
       throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, 'window of the connection');
     const data = unpadded(flags, payload);
     const ends = (flags & Flag.END_STREAM) !== 0;
-    if (data.length === 0 && !ends) this.#cheap();
+    if (data.length === 0 && !ends) this.#floods.cheap();
     const stream = this.#streams.get(id);
     if (stream === undefined) {
-      this.#requireBegun(id, 'DATA');
-      if (this.#dismissed?.has(id) !== true) this.sendReset(id, ErrorCode.STREAM_CLOSED);
+      this.#streams.requireBegun(id, 'DATA');
+      if (!this.#streams.isDismissed(id)) this.sendReset(id, ErrorCode.STREAM_CLOSED);
     } else if (stream.requested) {
       this.refuse(stream, ErrorCode.STREAM_CLOSED);
     } else {
@@ -230,27 +220,22 @@ export class Http2Connection implements FrameSink, StreamOwner {
       if (stream.requested) this.refuse(stream, ErrorCode.STREAM_CLOSED);
       else if (!endStream || headers.malformed) this.refuse(stream, ErrorCode.PROTOCOL_ERROR);
       else stream.receiveEnd();
-    } else if (id > this.#newest) {
-      this.#gaps ||= id > this.#newest + 2;
-      this.#newest = id;
+    } else if (this.#streams.begins(id) && !this.#leaving) {
       // Those that come after GOAWAY are nobody's: the client knows that it has to begin them elsewhere.
-      if (!this.#leaving) this.#open(id, endStream, headers);
-    } else if (this.#dismissed?.has(id) !== true) {
-      const code = this.#gaps ? ErrorCode.PROTOCOL_ERROR : ErrorCode.STREAM_CLOSED;
-      throw new ConnectionError(code, `HEADERS on stream ${id}, which is closed`);
+      this.#open(id, endStream, headers);
     }
   }
 
   #open(id: number, endStream: boolean, headers: RequestHeaders): void {
     const full = this.#streams.size >= this.#parts.streams;
     if (full || headers.malformed) {
-      this.#costly();
+      this.#floods.costly();
       this.sendReset(id, full ? ErrorCode.REFUSED_STREAM : ErrorCode.PROTOCOL_ERROR);
       return;
     }
-    this.#guards?.frames.earn(FRAMES_PER_REQUEST);
+    this.#floods.request();
     const stream = new Http2Stream(id, this, headers.contentLength, endStream);
-    this.#streams.set(id, stream);
+    this.#streams.add(stream);
     if (this.#streams.size === 1) this.#events.used();
     if (headers.tooLarge) stream.end(TOO_LARGE);
     else this.#events.request(stream, headers.fields);
@@ -259,12 +244,12 @@ export class Http2Connection implements FrameSink, StreamOwner {
 
   #reset(id: number, payload: Buffer): void {
     requireLength(payload, 4, 'RST_STREAM');
-    this.#requireBegun(id, 'RST_STREAM');
+    this.#streams.requireBegun(id, 'RST_STREAM');
     const stream = this.#streams.get(id);
     if (stream === undefined) {
-      this.#cheap();
+      this.#floods.cheap();
     } else {
-      this.#costly();
+      this.#floods.costly();
       stream.close();
     }
   }
@@ -275,14 +260,14 @@ export class Http2Connection implements FrameSink, StreamOwner {
       requireLength(payload, 0, 'ACK of SETTINGS');
       return;
     }
-    this.#cheap();
+    this.#floods.cheap();
     const { streamWindow, headerTableBytes } = readSettings(payload);
     if (headerTableBytes !== undefined && headerTableBytes < DEFAULT_TABLE_BYTES) this.#tableShrunk = true;
     this.outbound.send(SETTINGS_ACK);
     if (streamWindow === undefined) return;
     const more = streamWindow - this.outbound.streamWindow;
     this.outbound.streamWindow = streamWindow;
-    for (const open of this.#streams.values()) {
+    for (const open of this.#streams.all()) {
       if (!open.widen(more)) throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, 'INITIAL_WINDOW_SIZE');
     }
   }
@@ -294,45 +279,37 @@ export class Http2Connection implements FrameSink, StreamOwner {
       this.#events.ponged();
       return;
     }
-    this.#cheap();
+    this.#floods.cheap();
     this.outbound.send(frame(FrameType.PING, Flag.ACK, 0, payload));
+  }
+
+  #goaway(stream: number, payload: Buffer): void {
+    if (stream !== 0) throw violation('GOAWAY of a stream');
+    if (payload.length < 8) throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, 'GOAWAY');
+    // It takes no streams of ours, and there are none; those that it still begins are served (RFC 9113, 6.8).
+    this.#unneeded = true;
+    if (this.#streams.size === 0) this.#close();
   }
 
   #widen(id: number, payload: Buffer): void {
     requireLength(payload, 4, 'WINDOW_UPDATE');
     const bytes = uint31(payload);
-    this.#cheap();
+    this.#floods.cheap();
     if (id === 0) {
       if (bytes === 0) throw violation('WINDOW_UPDATE of nothing');
       this.outbound.widen(bytes);
       return;
     }
-    this.#requireBegun(id, 'WINDOW_UPDATE');
+    this.#streams.requireBegun(id, 'WINDOW_UPDATE');
     const stream = this.#streams.get(id);
     if (stream === undefined) return;
     if (bytes === 0) this.refuse(stream, ErrorCode.PROTOCOL_ERROR);
     else if (!stream.widen(bytes)) this.refuse(stream, ErrorCode.FLOW_CONTROL_ERROR);
   }
 
-  #requireBegun(id: number, what: string): void {
-    if (id % 2 === 0 || id > this.#newest) throw violation(`${what} on stream ${id}, which was never begun`);
-  }
-
-  /** One more frame of those that cost their sender nothing. */
-  #cheap(): void {
-    this.#guards ??= this.#parts.guards();
-    if (!this.#guards.frames.allows()) throw new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, 'a flood of frames');
-  }
-
-  /** One more stream whose work was for nothing. */
-  #costly(): void {
-    this.#guards ??= this.#parts.guards();
-    if (!this.#guards.resets.allows()) throw new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, 'a flood of resets');
-  }
-
   #fail(code: ErrorCode): void {
     if (this.#over) return;
-    this.outbound.send(goawayFrame(this.#newest, code));
+    this.outbound.send(goawayFrame(this.#streams.newest, code));
     this.#close();
     this.#closeStreams();
   }
@@ -355,6 +332,6 @@ export class Http2Connection implements FrameSink, StreamOwner {
   }
 
   #closeStreams(): void {
-    for (const stream of [...this.#streams.values()]) stream.close();
+    for (const stream of this.#streams.all()) stream.close();
   }
 }
