@@ -1,11 +1,13 @@
 import { Alarm } from '../runtime/alarm.js';
 import type { Clock } from '../runtime/clock.js';
+import { withDeadline } from '../runtime/deadline.js';
 import { hasCode, SpirlError } from '../runtime/errors.js';
 import type { Logger } from '../runtime/logger.js';
 import { orAbort } from '../runtime/task-group.js';
 import { Acknowledgements } from './acknowledgements.js';
 import type { AgentSession } from './agent-session.js';
 import { backoffMs, RECONNECT_BACKOFF } from './backoff.js';
+import { FIRST_STATE_MS } from './call-limits.js';
 import { trustContentOf } from './messages.js';
 import { type Conversation, failureText, rpcError } from './rpc.js';
 import type { ServerConnection } from './server-connection.js';
@@ -15,6 +17,7 @@ import type { WirePosition, WireSyncRequest, WireSyncResponse } from './wire-mes
 
 /** Acknowledgements are gathered for this long: during a renewal wave the counts change with every SVID. */
 const ACKNOWLEDGE_EVERY_MS = 200;
+const NO_STATE = 'the trust-domain server sent no trust state in time';
 
 export interface BundleStreamOptions {
   readonly sessions: Pick<AgentSession, 'status' | 'connectionInTime' | 'refused' | 'reconnect' | 'trust'>;
@@ -112,14 +115,18 @@ export class BundleStream {
   }
 
   async #serve(connection: ServerConnection, progress: { delivered: boolean }, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
     const stream = await connection.converse(SyncTrustBundles, signal);
+    const states = stream.answers();
     const read = new AbortController();
     this.#acknowledgements.streamOpened();
     stream.send({ positions: this.#positions() });
     const acknowledging = this.#acknowledge(stream, AbortSignal.any([signal, read.signal]));
     try {
-      for await (const message of stream.answers()) {
-        await this.#take(message);
+      // A server may answer pings and nothing else: the connection is alive, and the agent learns of no taint.
+      let next = await withDeadline(() => states.next(), FIRST_STATE_MS, NO_STATE, clock, signal);
+      for (; next.done !== true; next = await states.next()) {
+        await this.#take(next.value);
         progress.delivered = true;
       }
     } finally {

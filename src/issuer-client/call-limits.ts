@@ -2,6 +2,8 @@ import type { BatchLimits } from './micro-batch.js';
 
 /** One message to the server; a key service behind it may take its time. */
 export const CALL_MS = 15_000;
+/** From the beginning of a bundle stream to the first trust state, which a server that is well has at hand. */
+export const FIRST_STATE_MS = 15_000;
 /** One item, waiting included. */
 export const ITEM_MS = 20_000;
 
