@@ -1,10 +1,45 @@
-import type { Counter, Histogram } from 'prom-client';
+import type { Counter, Histogram, Registry } from 'prom-client';
 import type { status } from './grpc-code.js';
 import { statusName } from './grpc-status.js';
+import { counterOf, histogramOf, type MetricDefinition } from './metric-set.js';
 import type { RpcLabels, RpcObserver } from './rpc-observer.js';
 
 /** Labels of the `grpc_server` family; what counts ends has `grpc_code` besides. */
 export const RPC_LABELS = ['grpc_service', 'grpc_method', 'grpc_type'] as const;
+
+/** The family of metrics that every gRPC server has, with the names that Go's has. */
+export const RPC_METRICS = {
+  rpcStarted: {
+    type: 'counter',
+    name: 'grpc_server_started_total',
+    labels: RPC_LABELS,
+    help: 'Calls begun.',
+  },
+  rpcHandled: {
+    type: 'counter',
+    name: 'grpc_server_handled_total',
+    labels: [...RPC_LABELS, 'grpc_code'],
+    help: 'Calls ended, by outcome. Everything but OK and Canceled is a failure.',
+  },
+  rpcReceived: {
+    type: 'counter',
+    name: 'grpc_server_msg_received_total',
+    labels: RPC_LABELS,
+    help: 'Messages received.',
+  },
+  rpcSent: {
+    type: 'counter',
+    name: 'grpc_server_msg_sent_total',
+    labels: RPC_LABELS,
+    help: 'Messages sent.',
+  },
+  rpcSeconds: {
+    type: 'histogram',
+    name: 'grpc_server_handling_seconds',
+    labels: RPC_LABELS,
+    help: 'How long calls took; a stream counts when it ends.',
+  },
+} as const satisfies Record<string, MetricDefinition>;
 
 /** The metrics that a server's calls are counted in. */
 export interface RpcMetrics {
@@ -15,6 +50,17 @@ export interface RpcMetrics {
   readonly sent: Counter;
   /** Absent: durations are not observed. */
   readonly seconds: Histogram | undefined;
+}
+
+/** The family on a registry; durations are observed only where `seconds` says so. */
+export function rpcMetricsOf(registry: Registry, { seconds }: { readonly seconds: boolean }): RpcMetrics {
+  return {
+    started: counterOf(RPC_METRICS.rpcStarted, registry),
+    handled: counterOf(RPC_METRICS.rpcHandled, registry),
+    received: counterOf(RPC_METRICS.rpcReceived, registry),
+    sent: counterOf(RPC_METRICS.rpcSent, registry),
+    seconds: seconds ? histogramOf(RPC_METRICS.rpcSeconds, registry) : undefined,
+  };
 }
 
 /** Counts calls as servers in Go count theirs. */

@@ -2,7 +2,7 @@ import type { status } from '@grpc/grpc-js';
 import type { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { counterOf, gaugeOf, histogramOf, type MetricDefinition } from '../runtime/metric-set.js';
 import { collectDefaultMetrics } from '../runtime/prom-client.js';
-import { countRpcs, RPC_LABELS, type RpcCounts } from '../runtime/rpc-metrics.js';
+import { countRpcs, RPC_METRICS, rpcMetricsOf, type RpcCounts } from '../runtime/rpc-metrics.js';
 import type { RpcLabels, RpcObserver } from '../runtime/rpc-observer.js';
 
 /** Every metric of the agent, as the reference lists them. */
@@ -73,36 +73,7 @@ export const AGENT_METRICS = {
     labels: ['spirl_app_version'],
     help: 'Always 1; says what runs where.',
   },
-  rpcStarted: {
-    type: 'counter',
-    name: 'grpc_server_started_total',
-    labels: RPC_LABELS,
-    help: 'Calls begun.',
-  },
-  rpcHandled: {
-    type: 'counter',
-    name: 'grpc_server_handled_total',
-    labels: [...RPC_LABELS, 'grpc_code'],
-    help: 'Calls ended, by outcome. Everything but OK and Canceled is a failure.',
-  },
-  rpcReceived: {
-    type: 'counter',
-    name: 'grpc_server_msg_received_total',
-    labels: RPC_LABELS,
-    help: 'Messages received.',
-  },
-  rpcSent: {
-    type: 'counter',
-    name: 'grpc_server_msg_sent_total',
-    labels: RPC_LABELS,
-    help: 'Messages sent.',
-  },
-  rpcSeconds: {
-    type: 'histogram',
-    name: 'grpc_server_handling_seconds',
-    labels: RPC_LABELS,
-    help: 'How long calls took; a stream counts when it ends.',
-  },
+  ...RPC_METRICS,
 } as const satisfies Record<string, MetricDefinition>;
 
 /** Labels on every series. */
@@ -132,13 +103,7 @@ export class AgentMetrics implements RpcObserver {
     this.#expiring = gaugeOf(AGENT_METRICS.expiring, registry);
     this.#refused = counterOf(AGENT_METRICS.refused, registry);
     this.#attestations = histogramOf(AGENT_METRICS.attestations, registry);
-    this.#rpcs = countRpcs({
-      started: counterOf(AGENT_METRICS.rpcStarted, registry),
-      handled: counterOf(AGENT_METRICS.rpcHandled, registry),
-      received: counterOf(AGENT_METRICS.rpcReceived, registry),
-      sent: counterOf(AGENT_METRICS.rpcSent, registry),
-      seconds: histogramOf(AGENT_METRICS.rpcSeconds, registry),
-    });
+    this.#rpcs = countRpcs(rpcMetricsOf(registry, { seconds: true }));
     gaugeOf(AGENT_METRICS.info, registry).set({ spirl_app_version: version }, 1);
     for (const svid_type of ['x509', 'jwt']) {
       // A series that begins with its first event hides that event from rate().

@@ -2,27 +2,15 @@ import test from 'ava';
 import fc from 'fast-check';
 import { countAtOnce } from '../../bench/micro/tricks/plain-serving.js';
 import { status } from '../../src/runtime/grpc-code.js';
-import { counterOf, histogramOf } from '../../src/runtime/metric-set.js';
 import { Registry } from '../../src/runtime/prom-client.js';
-import { countRpcs, type RpcMetrics } from '../../src/runtime/rpc-metrics.js';
+import { countRpcs, rpcMetricsOf } from '../../src/runtime/rpc-metrics.js';
 import type { RpcLabels, RpcObserver } from '../../src/runtime/rpc-observer.js';
-import { AGENT_METRICS } from '../../src/telemetry/metrics.js';
 
 const METHODS: readonly RpcLabels[] = [
   { service: 'S', method: 'Watch', type: 'server_stream' },
   { service: 'S', method: 'Ask', type: 'unary' },
   { service: 'T', method: 'Ask', type: 'unary' },
 ];
-
-function metricsOf(registry: Registry): RpcMetrics {
-  return {
-    started: counterOf(AGENT_METRICS.rpcStarted, registry),
-    handled: counterOf(AGENT_METRICS.rpcHandled, registry),
-    received: counterOf(AGENT_METRICS.rpcReceived, registry),
-    sent: counterOf(AGENT_METRICS.rpcSent, registry),
-    seconds: histogramOf(AGENT_METRICS.rpcSeconds, registry),
-  };
-}
 
 interface Event {
   readonly what: keyof RpcObserver | 'scrape';
@@ -51,8 +39,8 @@ test('calls counted in plain numbers read at each scrape as calls counted at onc
   await fc.assert(
     fc.asyncProperty(events, async (happened) => {
       const [registry, plainRegistry] = [new Registry(), new Registry()];
-      const counts = countRpcs(metricsOf(registry));
-      const both: readonly RpcObserver[] = [counts, countAtOnce(metricsOf(plainRegistry))];
+      const counts = countRpcs(rpcMetricsOf(registry, { seconds: true }));
+      const both: readonly RpcObserver[] = [counts, countAtOnce(rpcMetricsOf(plainRegistry, { seconds: true }))];
       const scrape = async (): Promise<void> => {
         counts.flush();
         t.deepEqual(await seriesOf(registry), await seriesOf(plainRegistry));

@@ -1,13 +1,11 @@
 import { closeSync, openSync } from 'node:fs';
-import { AGENT_METRICS } from '../../../src/telemetry/metrics.js';
 import { systemClock } from '../../../src/runtime/clock.js';
 import { DeadlineLengths } from '../../../src/runtime/deadline-lengths.js';
 import { status } from '../../../src/runtime/grpc-code.js';
-import { counterOf } from '../../../src/runtime/metric-set.js';
 import { fileDescriptorDestination } from '../../../src/runtime/log-destination.js';
 import type { LogDestination } from '../../../src/runtime/pino-logger.js';
 import { Registry } from '../../../src/runtime/prom-client.js';
-import { countRpcs, type RpcMetrics } from '../../../src/runtime/rpc-metrics.js';
+import { countRpcs, rpcMetricsOf } from '../../../src/runtime/rpc-metrics.js';
 import type { RpcLabels, RpcObserver } from '../../../src/runtime/rpc-observer.js';
 import { countAtOnce, lineByLine, sleepEach, timerEach } from './plain-serving.js';
 import { turn, type Trick } from './trick.js';
@@ -63,17 +61,6 @@ const METHODS: readonly RpcLabels[] = [
   { service: 'SpiffeWorkloadAPI', method: 'FetchJWTSVID', type: 'unary' },
 ];
 
-/** The metrics that calls are counted in, on a registry of their own; durations are not among them. */
-export function rpcMetricsOf(registry: Registry): RpcMetrics {
-  return {
-    started: counterOf(AGENT_METRICS.rpcStarted, registry),
-    handled: counterOf(AGENT_METRICS.rpcHandled, registry),
-    received: counterOf(AGENT_METRICS.rpcReceived, registry),
-    sent: counterOf(AGENT_METRICS.rpcSent, registry),
-    seconds: undefined,
-  };
-}
-
 const plainNumbers: Trick = {
   name: 'calls counted in plain numbers, of in prom-client',
   unit: 'call, four counts',
@@ -90,8 +77,8 @@ const plainNumbers: Trick = {
         }
       };
     return {
-      trick: counted(countRpcs(rpcMetricsOf(new Registry()))),
-      plain: counted(countAtOnce(rpcMetricsOf(new Registry()))),
+      trick: counted(countRpcs(rpcMetricsOf(new Registry(), { seconds: false }))),
+      plain: counted(countAtOnce(rpcMetricsOf(new Registry(), { seconds: false }))),
     };
   },
 };

@@ -2,7 +2,7 @@ import type { status } from '@grpc/grpc-js';
 import { collectDefaultMetrics, type Counter, type Gauge, type Histogram, type Registry } from 'prom-client';
 import type { KeysetState } from 'spirl-agent/domain/keyset-state.js';
 import { counterOf, gaugeOf, histogramOf, type MetricDefinition } from 'spirl-agent/runtime/metric-set.js';
-import { countRpcs, RPC_LABELS, type RpcCounts } from 'spirl-agent/runtime/rpc-metrics.js';
+import { countRpcs, RPC_METRICS, rpcMetricsOf, type RpcCounts } from 'spirl-agent/runtime/rpc-metrics.js';
 import type { RpcLabels, RpcObserver } from 'spirl-agent/runtime/rpc-observer.js';
 
 /** Every metric of the server, as the reference lists them. */
@@ -123,37 +123,8 @@ export const SERVER_METRICS = {
     labels: ['spirl_app_version'],
     help: 'Always 1; says what runs where.',
   },
-  rpcStarted: {
-    type: 'counter',
-    name: 'grpc_server_started_total',
-    labels: RPC_LABELS,
-    help: 'Calls begun.',
-  },
-  rpcHandled: {
-    type: 'counter',
-    name: 'grpc_server_handled_total',
-    labels: [...RPC_LABELS, 'grpc_code'],
-    help: 'Calls ended, by outcome. Everything but OK and Canceled is a failure.',
-  },
-  rpcReceived: {
-    type: 'counter',
-    name: 'grpc_server_msg_received_total',
-    labels: RPC_LABELS,
-    help: 'Messages received.',
-  },
-  rpcSent: {
-    type: 'counter',
-    name: 'grpc_server_msg_sent_total',
-    labels: RPC_LABELS,
-    help: 'Messages sent.',
-  },
-  rpcSeconds: {
-    type: 'histogram',
-    name: 'grpc_server_handling_seconds',
-    labels: RPC_LABELS,
-    help: 'How long calls took; a stream counts when it ends.',
-    onlyWithLatency: true,
-  },
+  ...RPC_METRICS,
+  rpcSeconds: { ...RPC_METRICS.rpcSeconds, onlyWithLatency: true },
 } as const satisfies Record<string, MetricDefinition>;
 
 /** What is the same for the life of the process. */
@@ -218,13 +189,7 @@ export class ServerMetrics implements RpcObserver {
     this.#keyManagerSeconds = latency ? histogramOf(SERVER_METRICS.keyManagerSeconds, registry) : undefined;
     this.#keyManagerThrottled = counterOf(SERVER_METRICS.keyManagerThrottled, registry);
     this.#keyManagerWrong = counterOf(SERVER_METRICS.keyManagerWrong, registry);
-    this.#rpcs = countRpcs({
-      started: counterOf(SERVER_METRICS.rpcStarted, registry),
-      handled: counterOf(SERVER_METRICS.rpcHandled, registry),
-      received: counterOf(SERVER_METRICS.rpcReceived, registry),
-      sent: counterOf(SERVER_METRICS.rpcSent, registry),
-      seconds: latency ? histogramOf(SERVER_METRICS.rpcSeconds, registry) : undefined,
-    });
+    this.#rpcs = countRpcs(rpcMetricsOf(registry, { seconds: latency }));
     gaugeOf(SERVER_METRICS.info, registry).set({ spirl_app_version: version }, 1);
     // A series that begins with its first event hides that event from rate().
     for (const svid_type of ['x509', 'jwt']) this.#mints.inc({ svid_type, status_code: 'OK' }, 0);
