@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /** A long-lived part: runs until `signal` aborts, or fails. */
 export type Task = (signal: AbortSignal) => Promise<void>;
 
@@ -27,6 +29,8 @@ export function aborted(signal: AbortSignal): Promise<void> {
 /** Settles like `work`, or rejects with the signal's reason as soon as `signal` aborts; `work` itself goes on. */
 export async function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
+  // One signal may stand for any number of waits.
+  setMaxListeners(0, signal);
   let stop = (): void => {};
   const gone = new Promise<never>((_, reject) => {
     stop = () => reject(signal.reason);

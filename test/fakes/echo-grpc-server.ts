@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -38,6 +38,7 @@ export const GREETING = framed(Buffer.alloc(100, 'a'));
 export function sent(call: RpcCall, frame: Buffer): Promise<void> {
   return new Promise((resolve) => {
     if (call.isGone) resolve();
+    setMaxListeners(0, call.signal);
     call.signal.addEventListener('abort', () => resolve(), { once: true });
     call.send(frame, resolve);
   });
