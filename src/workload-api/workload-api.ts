@@ -5,6 +5,7 @@ import type { OnUnexpected } from '../runtime/wire-error.js';
 import { GrpcServer } from '../runtime/grpc-server/grpc-server.js';
 import type { Logger } from '../runtime/logger.js';
 import { UNOBSERVED, type RpcObserver } from '../runtime/rpc-observer.js';
+import { Seldom } from '../runtime/seldom.js';
 import { aborted } from '../runtime/task-group.js';
 import { UnixListener } from '../runtime/unix-listener.js';
 import { admission } from './admission.js';
@@ -48,6 +49,8 @@ export const DEFAULT_LIMITS: WorkloadApiLimits = {
 
 /** Requests are an audience list or a token. */
 const MAX_REQUEST_BYTES = 64 * 1024;
+/** How often the log tells of connections that could not be accepted. */
+const TOLD_EVERY_MS = 60_000;
 /** How long ended streams may take to reach their clients at stop. */
 const GRACE_MS = 1_000;
 
@@ -91,6 +94,7 @@ class SocketWorkloadApi implements WorkloadApi {
   readonly #log: Logger;
   readonly #peers: PeerRegistry;
   readonly #server: GrpcServer;
+  readonly #notAccepted: Seldom;
   #ready = (): void => {};
   readonly listening = new Promise<void>((resolve) => {
     this.#ready = resolve;
@@ -104,6 +108,7 @@ class SocketWorkloadApi implements WorkloadApi {
       options.metrics?.workloadRefused('connections'),
     );
     this.#server = this.#createServer();
+    this.#notAccepted = new Seldom(TOLD_EVERY_MS, options.clock);
   }
 
   get openCalls(): number {
@@ -121,7 +126,7 @@ class SocketWorkloadApi implements WorkloadApi {
       mode: 0o777,
       directoryMode: 0o755,
       onConnection: (socket) => this.#accept(socket),
-      onAcceptError: (error) => this.#log.warn('Connection not accepted', { error: error.message }),
+      onAcceptError: (error) => this.#cannotAccept(error),
     });
     await listener.listen();
     this.#log.info('Serving Workload API', { socket: socketPath });
@@ -144,8 +149,14 @@ class SocketWorkloadApi implements WorkloadApi {
       socket.destroy();
       if (hasCode(error, 'NOT_AUTHORIZED')) this.#options.metrics?.workloadRefused('unidentified');
       if (error instanceof SpirlError) this.#log.debug('Connection refused', { reason: error.message });
+      else if (isWantOfDescriptors(error)) this.#cannotAccept(error);
       else this.#options.onUnexpected(error);
     }
+  }
+
+  /** Whoever connects, and as often as they like, can make it happen. */
+  #cannotAccept(error: Error): void {
+    this.#notAccepted.happened((times) => this.#log.warn('Connection not accepted', { error: error.message, times }));
   }
 
   #createServer(): GrpcServer {
@@ -162,4 +173,9 @@ class SocketWorkloadApi implements WorkloadApi {
       limits: { ...this.#limits, maxRequestBytes: MAX_REQUEST_BYTES },
     });
   }
+}
+
+/** Each connection takes three descriptors, of which this process, or the machine, may run out. */
+function isWantOfDescriptors(error: unknown): error is Error {
+  return error instanceof Error && ['EMFILE', 'ENFILE'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
