@@ -53,7 +53,8 @@ test('closing ends what is under way, and the connection', async (t) => {
   t.is(clock.sleeping, 0);
 });
 
-test('closing does not wait for a server that no longer reads nor closes', async (t) => {
+/** A client whose server has answered, said that it goes, and neither reads nor closes; the client has ended its side. */
+async function leftByServer(t: Parameters<typeof scripted>[0]) {
   const { client, clock, connection, sockets } = await scripted(t);
   const answered = client.unary('/S/M', HELLO, never());
   const server = (await connection()).greet();
@@ -62,23 +63,21 @@ test('closing does not wait for a server that no longer reads nor closes', async
   server.send(answer(stream), goAway(stream));
   await answered;
   while (sockets[0]?.writableEnded !== true) await flush();
+  return { client, clock, sockets };
+}
+
+test('closing does not wait for a server that no longer reads nor closes', async (t) => {
+  const { client, clock, sockets } = await leftByServer(t);
   client.close();
   await flush();
-  t.false(sockets[0].destroyed);
+  t.false(sockets[0]?.destroyed);
   await clock.advance(1_000);
   await allGone(sockets);
   t.is(clock.sleeping, 0);
 });
 
 test('a connection that the server has left to end is not kept when the server does not close it', async (t) => {
-  const { client, clock, connection, sockets } = await scripted(t);
-  const answered = client.unary('/S/M', HELLO, never());
-  const server = (await connection()).greet();
-  const stream = await server.call(0);
-  server.socket.pause();
-  server.send(answer(stream), goAway(stream));
-  await answered;
-  while (sockets[0]?.writableEnded !== true) await flush();
+  const { clock, sockets } = await leftByServer(t);
   await clock.advance(20_000);
   await allGone(sockets);
   t.is(clock.sleeping, 0);

@@ -252,18 +252,20 @@ test('windows are given back as they were used, padding included, and no further
   await harmless(t, server, peer);
 });
 
+/** What the server has given back of the connection's window, in bytes. */
+function credit(peer: Http2Peer): number {
+  const updates = peer.frames.filter(({ type }) => type === WINDOW_UPDATE);
+  return updates.reduce((sum, { payload }) => sum + payload.readUInt32BE(0), 0);
+}
+
 test('data for a stream that the server has ended is taken, and its window given back', async (t) => {
   const { server, peer } = await rig(t);
-  const credit = (): number =>
-    peer.frames
-      .filter(({ type }) => type === WINDOW_UPDATE)
-      .reduce((sum, { payload }) => sum + payload.readUInt32BE(0), 0);
   let window = 65_535;
   for (let stream = 1; stream < 80; stream += 2) {
     peer.send(open(stream, 'Nothing'));
     await peer.over(stream);
     // Sent before the end of the stream was known, as a client may: it is thrown away, and counts nevertheless.
-    await peer.until(() => window + credit() >= 16_384);
+    await peer.until(() => window + credit(peer) >= 16_384);
     peer.send(frame(DATA, PADDED, stream, padded(Buffer.alloc(16_000), 255)));
     window -= 16_256;
   }
@@ -276,19 +278,15 @@ test('data for a stream that the server has ended is taken, and its window given
 
 test('data that nobody reads is given back with its stream', async (t) => {
   const { server, peer } = await rig(t);
-  const credit = (): number =>
-    peer.frames
-      .filter(({ type }) => type === WINDOW_UPDATE)
-      .reduce((sum, { payload }) => sum + payload.readUInt32BE(0), 0);
   let window = 65_535;
   for (let stream = 1; stream < 20; stream += 2) {
-    await peer.until(() => window + credit() >= 60_000);
+    await peer.until(() => window + credit(peer) >= 60_000);
     peer.send(open(stream, 'Deaf'), ...[1, 2, 3].map(() => frame(DATA, 0, stream, Buffer.alloc(16_000))));
     window -= 48_000;
     t.true(await peer.answers());
     peer.send(frame(RST_STREAM, 0, stream, uint32(8)));
   }
-  await peer.until(() => window + credit() >= 60_000);
+  await peer.until(() => window + credit(peer) >= 60_000);
   await served(t, peer, 101);
   await harmless(t, server, peer);
 });
