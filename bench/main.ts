@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { keyOf, type GuardBaseline } from './guard/compare.js';
@@ -7,37 +7,51 @@ import { GUARDED_FIGURES } from './guard/guarded-figures.js';
 import { measureRows } from './measure.js';
 import { reportPage } from './report/page.js';
 import { printedRows, printIntoDocs } from './report/printed-page.js';
+import { leaveNothingBehind } from './rig/leftovers.js';
 import { projectRoot } from './rig/program.js';
 import { SharedDomain } from './rig/shared-domain.js';
 import { spreadOf, type Effort, type Spread } from './row.js';
 import { ROWS } from './rows.js';
+import { readArguments } from './run-options.js';
 
-// usage: npm run bench -- [NAME …] [--quick] [--profile] [--full-time] [--baseline]
-
-const args = process.argv.slice(2);
-const quick = args.includes('--quick');
-const profile = args.includes('--profile');
-const names = args.filter((arg) => !arg.startsWith('--')).map((name) => name.toUpperCase());
-const unknown = names.filter((name) => !ROWS.some(({ id }) => id === name));
-if (unknown.length > 0) {
-  process.stderr.write(`no such row: ${unknown.join(', ')} (there are ${ROWS.map(({ id }) => id).join(', ')})\n`);
-  process.exit(2);
+const asked = readArguments(process.argv.slice(2), {
+  name: 'npm run bench',
+  rows: ROWS.map(({ id }) => id),
+  flags: {
+    quick: 'fewer rounds, shorter and smaller: to see that all works',
+    profile: 'CPU profiles of the agent, the server and this program, in bench/results/profiles',
+    'full-time': 'B8 as specified, which takes ten minutes',
+    baseline: 'what the regression guard compares with and docs/performance.md shows is taken anew; all rows only',
+  },
+});
+if ('say' in asked) {
+  process[asked.exitCode === 0 ? 'stdout' : 'stderr'].write(asked.say);
+  process.exit(asked.exitCode);
 }
-
-if (args.includes('--baseline') && (quick || names.length > 0)) {
+const quick = asked.has('quick');
+const profile = asked.has('profile');
+if (asked.has('baseline') && (quick || asked.rows.length > 0)) {
   process.stderr.write('a baseline is taken of all rows in full\n');
   process.exit(2);
 }
 
 const folder = join(projectRoot, 'bench/results');
 const profiles = join(folder, 'profiles');
-mkdirSync(profiles, { recursive: true });
+try {
+  mkdirSync(profiles, { recursive: true });
+  for (const path of [folder, profiles]) accessSync(path, constants.W_OK);
+} catch (error) {
+  // Better now than after eleven minutes.
+  process.stderr.write(`results cannot be written: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(2);
+}
+leaveNothingBehind();
 
 // Profiles are of one row each, so its programs are too.
 const shared = quick && !profile ? new SharedDomain() : undefined;
 const effortOf = ({ id }: { readonly id: string }): Effort => ({
   quick,
-  fullTime: args.includes('--full-time'),
+  fullTime: asked.has('full-time'),
   ...(profile && { profiling: { folder: profiles } }),
   ...(shared !== undefined && { shared }),
   rounds: quick ? 2 : 7,
@@ -51,15 +65,19 @@ process.on('unhandledRejection', (error) => {
   process.exitCode = 1;
 });
 
-const rows = ROWS.filter(({ id }) => names.length === 0 || names.includes(id));
+const rows = ROWS.filter(({ id }) => asked.rows.length === 0 || asked.rows.includes(id));
 for (const row of rows) {
   for (const missing of row.missing?.() ?? []) {
     process.stderr.write(`${row.id}: NOT MEASURED: ${missing}\n`);
     // Whoever asks for a row by its name wants all of it.
-    if (names.length > 0) process.exitCode = 3;
+    if (asked.rows.length > 0) process.exitCode = 3;
   }
 }
-const results = await measureRows(rows, effortOf, (text) => process.stdout.write(text));
+const results = await measureRows(rows, effortOf, (text) => {
+  // What is printed takes the place of the progress line.
+  if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
+  process.stdout.write(text);
+});
 await shared?.stop();
 if (results.some(({ failure }) => failure !== undefined)) process.exitCode = 1;
 
@@ -71,7 +89,10 @@ writeFileSync(`${file}.json`, `${JSON.stringify(report, undefined, 2)}\n`);
 writeFileSync(`${file}.html`, reportPage(results, about));
 process.stdout.write(`${about}\nwritten to ${file}.json and .html\n`);
 if (profile) process.stdout.write(`CPU profiles: ${profiles}\n`);
-if (args.includes('--baseline')) {
+if (quick) process.stdout.write('a quick run sees mostly code that is still being compiled: judge by a full one\n');
+if (asked.has('baseline') && results.some(({ failure }) => failure !== undefined)) {
+  process.stdout.write('a row failed: the baseline stays as it is\n');
+} else if (asked.has('baseline')) {
   const guard = await guardBaseline(about);
   writeFileSync(join(folder, 'baseline.json'), `${JSON.stringify({ ...report, guard }, undefined, 2)}\n`);
   printIntoDocs('bench', printedRows(about, results));
@@ -82,7 +103,9 @@ if (args.includes('--baseline')) {
 async function guardBaseline(from: string): Promise<GuardBaseline> {
   const runs: Readonly<Record<string, Spread>>[] = [];
   for (let run = 1; run <= 3; run++)
-    runs.push(await measureGuarded(ROWS, effortOf({ id: `guard ${run} of 3` }).progress));
+    runs.push(
+      await measureGuarded(ROWS, effortOf({ id: `guard ${run} of 3` }).progress, (text) => process.stdout.write(text)),
+    );
   const figures = GUARDED_FIGURES.map((one) => {
     const medians = runs.map((measured) => measured[keyOf(one)]?.median ?? NaN);
     return [keyOf(one), spreadOf(medians)] as const;

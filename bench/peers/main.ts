@@ -4,6 +4,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { JWT_PATH, jwtRequest, X509_PATH } from '../load/requests.js';
 import type { WorkloadLoad } from '../load/workloads.js';
+import { leaveNothingBehind } from '../rig/leftovers.js';
 import { LoadProcess } from '../rig/load-process.js';
 import { projectRoot } from '../rig/program.js';
 import { freePort, TrustDomain } from '../rig/trust-domain.js';
@@ -11,6 +12,7 @@ import { reportPage } from '../report/page.js';
 import { printedRows, printIntoDocs } from '../report/printed-page.js';
 import { printFigure } from '../report/terminal.js';
 import type { Effort, Figure } from '../row.js';
+import { readArguments } from '../run-options.js';
 import { compareFetching } from './fetching.js';
 import { compareMinting } from './minting.js';
 import { MANY_USERS, type Stage } from './sides.js';
@@ -18,7 +20,6 @@ import { compareStarts } from './starting.js';
 import { Spire, SPIRE_FOLDER } from './spire.js';
 import { compareFootprint, compareStreaming } from './streaming.js';
 
-// usage: npm run bench:peers -- [B3 B5 B6 B7 B9] [--quick] [--baseline]
 // Builds SPIRE once, then the same work on it and on this project, side by side. Wants root: many identities are many users.
 
 /** In this order; what a part needs of its own, agents among it, it starts itself. */
@@ -30,14 +31,31 @@ const PARTS: readonly { readonly rows: readonly string[]; readonly compare: (sta
   { rows: ['B9'], compare: compareStarts },
 ];
 
-const args = process.argv.slice(2);
-const quick = args.includes('--quick');
-const names = args.filter((arg) => !arg.startsWith('--')).map((name) => name.toUpperCase());
-const known = [...new Set(PARTS.flatMap(({ rows }) => rows))];
-if (names.some((name) => !known.includes(name)) || process.getuid?.() !== 0) {
-  process.stderr.write(`run it as root; rows: ${known.join(', ')}\n`);
+const asked = readArguments(
+  process.argv.slice(2).filter((arg) => arg !== '--peers'),
+  {
+    name: 'npm run bench:peers',
+    rows: [...new Set(PARTS.flatMap(({ rows }) => rows))],
+    flags: {
+      quick: 'shorter and fewer rounds',
+      baseline: 'prints what was measured into docs/performance.md; all rows only',
+    },
+  },
+);
+if ('say' in asked) {
+  process[asked.exitCode === 0 ? 'stdout' : 'stderr'].write(asked.say);
+  process.exit(asked.exitCode);
+}
+const quick = asked.has('quick');
+if (asked.has('baseline') && (quick || asked.rows.length > 0)) {
+  process.stderr.write('what the page shows is taken of all rows in full\n');
   process.exit(2);
 }
+if (process.getuid?.() !== 0) {
+  process.stderr.write('run it as root: many identities are many users\n');
+  process.exit(2);
+}
+leaveNothingBehind();
 execFileSync(join(projectRoot, 'bench/peers/build-spire.sh'), [SPIRE_FOLDER], { stdio: 'inherit' });
 
 const effort: Effort = {
@@ -67,8 +85,9 @@ const figures: Figure[] = [];
 try {
   process.stdout.write('This project over SPIRE, same work, same run\n');
   for (const { rows, compare } of PARTS) {
-    if (names.length > 0 && !rows.some((row) => names.includes(row))) continue;
+    if (asked.rows.length > 0 && !rows.some((row) => asked.rows.includes(row))) continue;
     const added = await compare(stage);
+    effort.progress('');
     for (const figure of added) process.stdout.write(printFigure(figure));
     figures.push(...added);
   }
@@ -84,4 +103,4 @@ const row = { id: 'SPIRE', work: 'this project over SPIRE, same work, same run',
 writeFileSync(`${file}.json`, `${JSON.stringify({ about, quick, figures }, undefined, 2)}\n`);
 writeFileSync(`${file}.html`, reportPage([row], about));
 process.stdout.write(`${about}\nwritten to ${file}.json and .html\n`);
-if (args.includes('--baseline')) printIntoDocs('peers', printedRows(about, [row]));
+if (asked.has('baseline')) printIntoDocs('peers', printedRows(about, [row]));

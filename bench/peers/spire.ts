@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { firstMessage } from '../load/raw-grpc.js';
 import { X509_PATH } from '../load/requests.js';
+import { goesWithRun } from '../rig/leftovers.js';
 import { Program, projectRoot, untilReady } from '../rig/program.js';
 import type { Agent } from '../rig/trust-domain.js';
 import type { SpireMintingOptions } from './spire-minting.js';
@@ -47,6 +48,7 @@ export class Spire {
   static async start(port: number, users: readonly number[]): Promise<Spire> {
     if (!existsSync(join(SPIRE_FOLDER, 'bin/spire-agent'))) throw new Error(`SPIRE is not built in ${SPIRE_FOLDER}`);
     const dir = mkdtempSync(join(tmpdir(), 'spire-bench-'));
+    goesWithRun(dir);
     chmodSync(dir, 0o711);
     writeFileSync(join(dir, 'server.conf'), serverConfig(dir, port));
     const command = [join(SPIRE_FOLDER, 'bin/spire-server'), 'run', '-config', join(dir, 'server.conf')];

@@ -49,18 +49,23 @@ function line(figure: Figure): string {
   return `<tr class="${verdict.split(' ')[0] ?? ''}">${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
 }
 
+/** Why a row has no figures. */
+function failed(failure: string | undefined): string {
+  return failure === undefined ? '' : `<pre class="failed">FAILED: ${escaped(failure)}</pre>`;
+}
+
 /** The whole page; nothing outside of it is needed to show it. */
 export function reportPage(rows: readonly RowResult[], about: string): string {
   const parts = rows.map(
-    ({ id, work, anchor, figures, programs = [] }) =>
-      `<h2>${escaped(id)} ${escaped(work)}</h2><p>against ${escaped(anchor)}</p><table>${figures.map(line).join('')}</table>
+    ({ id, work, anchor, figures, programs = [], failure }) =>
+      `<h2>${escaped(id)} ${escaped(work)}</h2><p>against ${escaped(anchor)}</p>${failed(failure)}<table>${figures.map(line).join('')}</table>
 <div>${figures.map((figure) => growthChart(figure, escaped)).join('')}</div>
 ${programs.length === 0 ? '' : `<p><small>used in all: ${escaped(usagesText(programs))}</small></p>`}`,
   );
   return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Benchmark</title><style>
 body{font:14px system-ui;margin:2em;max-width:90em}td{padding:2px 10px 2px 0;vertical-align:middle}
 .median{fill:#9bb8d3}.round{fill:#28527a}.target{stroke:#c33;stroke-width:2}.growth{font-size:11px;margin:0 1em 1em 0}.growth polyline{fill:none;stroke-width:1.5}.straight{stroke:#999;stroke-dasharray:4 3}.measured{stroke:#28527a}
-.missed td:nth-child(5){color:#c33}.reached td:nth-child(5){color:#292}
+.missed td:nth-child(5){color:#c33}.reached td:nth-child(5){color:#292}.failed{color:#c33}
 </style><h1>Benchmark</h1><p>${escaped(about)}. Every figure is a ratio to an anchor of the same run; dots are rounds, the bar is
 their median, the line is the target. Where growth is drawn, both axes count doublings: dashed is the straight line, red the steepest growth allowed.</p>${parts.join('\n')}</html>\n`;
 }

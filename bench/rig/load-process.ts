@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { endsWithRun } from './leftovers.js';
 
 /** A separate process of the benchmark that does what it is told, one command at a time or several at once. */
 export class LoadProcess<Commands extends Record<keyof Commands, (...args: never[]) => unknown>> {
@@ -20,6 +21,7 @@ export class LoadProcess<Commands extends Record<keyof Commands, (...args: never
       execArgv: [...execArgv],
       env: { ...process.env, ...env },
     });
+    endsWithRun(this.#child);
     this.#child.on('message', (message) => {
       const { id, value, error } = message as { id: number; value?: unknown; error?: string };
       const pending = this.#pending.get(id);

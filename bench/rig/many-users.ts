@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { endsWithRun } from './leftovers.js';
 import { projectRoot } from './program.js';
 
 /** Sockets that reach an agent as different users (root only). */
@@ -18,6 +19,7 @@ export async function manyUsers(agentSocket: string, dir: string, count: number,
   mkdirSync(folder, { recursive: true });
   const args = ['test/scenario/uid-relay.py', agentSocket, folder, String(firstUid), String(count)];
   const relay = spawn('python3', args, { cwd: projectRoot, stdio: ['pipe', 'pipe', 'inherit'] });
+  endsWithRun(relay);
   await new Promise<void>((resolve, reject) => {
     createInterface({ input: relay.stdout }).once('line', () => resolve());
     relay.once('exit', (code) => reject(new Error(`the relay ended with ${String(code)}`)));

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { endsWithRun } from './leftovers.js';
 import { cpuSeconds, memoryKib } from './usage.js';
 
 export const projectRoot = fileURLToPath(new URL('../../../', import.meta.url));
@@ -54,6 +55,7 @@ export class Program {
       stdio: ['ignore', fd, fd],
     });
     closeSync(fd);
+    endsWithRun(this.#child);
     this.name = name;
     this.#log = log;
   }

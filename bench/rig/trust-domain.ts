@@ -7,6 +7,7 @@ import { AdminClient } from '../../server-stub/cli/admin-client.js';
 import { createClusterKey } from '../../server-stub/cli/cluster-key.js';
 import { firstMessage } from '../load/raw-grpc.js';
 import { X509_PATH } from '../load/requests.js';
+import { goesWithRun } from './leftovers.js';
 import { Program, untilReady, type Profiling } from './program.js';
 
 const TRUST_DOMAIN = 'bench.test';
@@ -67,6 +68,7 @@ export class TrustDomain {
 
   static async start(profiling?: Profiling, given: ServerSettings = { config: {}, env: {} }): Promise<TrustDomain> {
     const dir = mkdtempSync(join(tmpdir(), 'spirl-bench-'));
+    goesWithRun(dir);
     chmodSync(dir, 0o711);
     const port = await freePort();
     writeFileSync(join(dir, 'server.yaml'), JSON.stringify({ ...serverSettings(dir, port), ...given.config }));

@@ -9,6 +9,7 @@ import { farWebhook, fastWebhook, serialWebhook } from '../key-services/webhook.
 import type { BareSigner } from '../load/bare-signer.js';
 import type { KeyManagerSigner } from '../load/key-manager-signer.js';
 import type { MintingAgent } from '../load/minting-agent.js';
+import { goesWithRun } from '../rig/leftovers.js';
 import { LoadProcess } from '../rig/load-process.js';
 import { scrape } from '../rig/scrape.js';
 import { TrustDomain } from '../rig/trust-domain.js';
@@ -126,6 +127,7 @@ interface OpenKind {
 
 async function openKind(kind: KeyServiceKind, effort: Effort): Promise<OpenKind> {
   const dir = mkdtempSync(join(tmpdir(), 'spirl-bench-keys-'));
+  goesWithRun(dir);
   const service = await kind.start(dir);
   const stop = async (): Promise<void> => {
     await service.stop();
