@@ -2,6 +2,7 @@ import type { ServiceDefinition } from '@grpc/grpc-js';
 import type { Attributes } from 'spirl-agent/domain/attributes.js';
 import type { SpiffeId } from 'spirl-agent/domain/spiffe-id.js';
 import type { JwtSvid, X509Svid } from 'spirl-agent/domain/svid.js';
+import { SpirlError } from 'spirl-agent/runtime/errors.js';
 import type { OnUnexpected } from 'spirl-agent/runtime/wire-error.js';
 import type { RpcCall } from 'spirl-agent/runtime/rpc-method.js';
 import type { AgentSession } from '../domain/agent-session.js';
@@ -40,6 +41,9 @@ export interface Issuance {
   ): Promise<{ readonly spiffeId: SpiffeId; readonly outcome: string }>;
 }
 
+/** Nobody reads it: what ends because its caller has gone is no failure. */
+const GONE = new SpirlError('UNAVAILABLE', 'the caller has gone');
+
 interface Batch<Item> {
   readonly items: readonly Item[];
 }
@@ -68,7 +72,7 @@ export function issuanceMethods(
         try {
           return await one(session, item, call);
         } catch (error) {
-          return failedItem(error, onUnexpected);
+          return failedItem(call.isGone && error === call.signal.reason ? GONE : error, onUnexpected);
         }
       });
       return { results: await Promise.all(outcomes) };
