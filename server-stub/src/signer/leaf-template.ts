@@ -43,7 +43,7 @@ export interface LeafValues {
   readonly uri: string;
 }
 
-/** Makes to-be-signed X.509-SVIDs by filling holes: what `@peculiar/x509` would encode, octet by octet, 80 times faster. */
+/** Makes to-be-signed X.509-SVIDs by filling holes: what `@peculiar/x509` would encode, octet by octet. */
 export class LeafTemplate {
   readonly #profile: LeafProfile;
   readonly #shapes = new Map<number, Shape>();

@@ -152,7 +152,7 @@ export class X509Signer {
   }
 
   #template(subject: SubjectName): LeafTemplate {
-    // The policy hands out the same object again and again: to compare contents costs twenty times as much.
+    // The policy hands out the same object again and again: to compare contents costs more than to fill the template.
     if (this.#last?.subject !== subject) this.#last = { subject, template: this.#templateOf(subject) };
     return this.#last.template;
   }
