@@ -11,6 +11,7 @@ import { UNOBSERVED } from '../../src/runtime/rpc-observer.js';
 const OWNER: StreamOwner = {
   outbound: new Outbound(new Socket(), new WriteTurn()),
   streamWindow: 65_535,
+  reads: 0,
   ...{ sendHeaders: () => {}, sendReset: () => {}, refuse: () => {}, closed: () => {} },
 };
 

@@ -68,6 +68,7 @@ export class Http2Connection implements FrameSink, StreamOwner {
   /** Bytes of data that came since the connection's window was last widened. */
   #received = 0;
   #tableShrunk = false;
+  #reads = 0;
 
   /** Takes the socket over; its errors are listened to by its owner. */
   constructor(socket: Socket, parts: ConnectionParts, events: ConnectionEvents) {
@@ -78,6 +79,10 @@ export class Http2Connection implements FrameSink, StreamOwner {
     this.outbound = new Outbound(socket, parts.turn);
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.once('close', () => this.#ended());
+  }
+
+  get reads(): number {
+    return this.#reads;
   }
 
   get streamWindow(): number {
@@ -165,6 +170,7 @@ export class Http2Connection implements FrameSink, StreamOwner {
   }
 
   #read(chunk: Buffer): void {
+    this.#reads += 1;
     try {
       this.#reader.push(chunk, this);
     } catch (error) {
@@ -249,7 +255,8 @@ export class Http2Connection implements FrameSink, StreamOwner {
     if (stream === undefined) {
       this.#floods.cheap();
     } else {
-      this.#floods.costly();
+      // Who has what it wanted leaves: a fetch of an SVID is the first message of a stream that would go on for ever.
+      if (!stream.answered) this.#floods.costly();
       stream.close();
     }
   }

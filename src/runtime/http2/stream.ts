@@ -16,6 +16,8 @@ export interface StreamOwner {
   readonly outbound: Outbound;
   /** What a client may send ahead on a stream, in bytes. */
   readonly streamWindow: number;
+  /** How often something has been read. */
+  readonly reads: number;
   sendHeaders(stream: number, flags: number, block: Buffer): void;
   sendReset(stream: number, code: ErrorCode): void;
   /** Resets a stream whose client broke its rules. */
@@ -37,7 +39,8 @@ export class Http2Stream implements DataSource {
   readonly #owner: StreamOwner;
   #queue: Chunk[] | undefined;
   #last: Buffer | undefined;
-  #answering = false;
+  /** `reads` when the answer began. */
+  #answeredAt: number | undefined;
   #requested: boolean;
   #closed = false;
   #sendWindow: number;
@@ -58,7 +61,12 @@ export class Http2Stream implements DataSource {
 
   /** Whether the first headers of the answer have been sent. */
   get answering(): boolean {
-    return this.#answering;
+    return this.#answeredAt !== undefined;
+  }
+
+  /** Whether the client may have seen the beginning of the answer before it sent what is read now. */
+  get answered(): boolean {
+    return this.#answeredAt !== undefined && this.#answeredAt < this.#owner.reads;
   }
 
   get isClosed(): boolean {
@@ -72,8 +80,8 @@ export class Http2Stream implements DataSource {
 
   /** Begins the answer. Like all that sends, it does nothing once the stream is closed. */
   respond(block: Buffer): void {
-    if (this.#closed || this.#answering) return;
-    this.#answering = true;
+    if (this.#closed || this.answering) return;
+    this.#answeredAt = this.#owner.reads;
     this.#owner.sendHeaders(this.id, 0, block);
   }
 
@@ -88,7 +96,7 @@ export class Http2Stream implements DataSource {
   /** Ends the answer with a header block: its trailers, or all there is of it. What else the client sends is not wanted. */
   end(block: Buffer): void {
     if (this.#closed || this.#last !== undefined) return;
-    this.#answering = true;
+    this.#answeredAt ??= this.#owner.reads;
     this.#last = block;
     this.#pumpOrWait();
   }

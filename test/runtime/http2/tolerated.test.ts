@@ -252,6 +252,22 @@ test('windows are given back as they were used, padding included, and no further
   await harmless(t, server, peer);
 });
 
+test('a client may leave any number of streams once it has their first message', async (t) => {
+  const { server, peer } = await rig(t);
+  peer.send(frame(WINDOW_UPDATE, 0, 0, uint32(2 ** 30)));
+  // More than a client may cancel before there is an answer, ten at a time.
+  for (let index = 0; index < 5_000 && peer.fate === 'open'; index += 10) {
+    const streams = Array.from({ length: 10 }, (_, i) => 2 * (index + i) + 1);
+    peer.send(...streams.map((stream) => call(stream, callOf('ForEver'))));
+    await peer.until(() => streams.every((stream) => peer.stream(stream).data.length > 0));
+    peer.send(...streams.map((stream) => frame(RST_STREAM, 0, stream, uint32(8))));
+    for (const stream of streams) peer.streams.delete(stream);
+  }
+  t.is(peer.fate, 'open');
+  await served(t, peer, 20_001);
+  await harmless(t, server, peer);
+});
+
 /** What the server has given back of the connection's window, in bytes. */
 function credit(peer: Http2Peer): number {
   const updates = peer.frames.filter(({ type }) => type === WINDOW_UPDATE);
