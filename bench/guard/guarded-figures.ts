@@ -28,7 +28,7 @@ export const GUARDED_FIGURES: readonly GuardedFigure[] = [
   guarded('B5', 'CPU per fetch, 32 in flight (0.75 of SPIRE seen)', 'smaller', 1),
   guarded('B5', 'cached JWT, CPU per fetch', 'smaller', 1),
   guarded('B6', 'update to 1000 streams, CPU', 'smaller', 0.75),
-  guarded('B7', 'memory per open stream, of 1000', 'smaller', 0.4),
+  guarded('B7', 'memory per open stream, of 2000', 'smaller', 0.4),
   guarded('B8', 'SVIDs per server CPU second at the knee, of B3 in batches of 50', 'greater', 0.5),
   guarded('B10', 'taint to 500 agents, CPU with acknowledgements', 'smaller', 1),
 ];
