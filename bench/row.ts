@@ -22,7 +22,7 @@ export interface Row {
   readonly anchor: string;
   measure(effort: Effort): Promise<readonly Figure[]>;
   /** What cannot be measured here because it is not installed, each with how to install it. */
-  missing?(): readonly string[];
+  missing?(effort: { readonly quick: boolean }): readonly string[];
 }
 
 /** How much time a run may take. */
