@@ -2,10 +2,10 @@ import { X509_PATH } from '../load/requests.js';
 import type { WorkloadLoad } from '../load/workloads.js';
 import { LoadProcess } from '../rig/load-process.js';
 import { manyUsers } from '../rig/many-users.js';
-import { cpuSeconds, memoryKib } from '../rig/usage.js';
+import { cpuSeconds } from '../rig/usage.js';
 import { untilReady } from '../rig/program.js';
 import type { Figure } from '../row.js';
-import { footprintOf, type Footprint } from '../rows/memory.js';
+import { footprintOf, openedKib, type Footprint } from '../rows/memory.js';
 import { bundleUpdates } from '../rows/push.js';
 import { firstMessage } from '../load/raw-grpc.js';
 import { atMost, compared, MANY_USERS, SIDES, type Side, type Stage } from './sides.js';
@@ -74,9 +74,7 @@ async function streamsOf(
   rounds: number,
 ): Promise<Updated> {
   const load = new LoadProcess<WorkloadLoad>('load/workloads.js');
-  const before = memoryKib(program.pid).resident;
-  await load.do('open', [socket], count);
-  const perStream = (memoryKib(program.pid).resident - before) / count;
+  const perStream = await openedKib(load, program.pid, socket, count);
   const wallMs: number[] = [];
   const cpuMs: number[] = [];
   for (let round = 0; round < rounds; round++) {

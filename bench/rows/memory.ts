@@ -54,18 +54,28 @@ async function idleShare(pid: number, ms: number): Promise<number> {
 }
 
 /**
- * KiB of resident memory that each of `count` streams takes, after work to warm up. The first quarter of them is not counted: they find
+ * Opens `count` streams, and tells how much resident memory each of them takes, in KiB. The first quarter is not counted: those find
  * room that is resident already, and would look as if they took none.
  */
-async function perStreamKib(pid: number, socket: string, count: number, warmMs: number): Promise<number> {
-  const load = new LoadProcess<WorkloadLoad>('load/workloads.js');
-  const loop = { sockets: [socket], path: X509_PATH, body: EMPTY, inFlight: 8, ms: warmMs } as const;
-  await load.do('loop', { ...loop, connectionPer: 'call' });
+export async function openedKib(
+  load: LoadProcess<WorkloadLoad>,
+  pid: number,
+  socket: string,
+  count: number,
+): Promise<number> {
   await load.do('open', [socket], count / 4);
   const before = memoryKib(pid).resident;
   const rest = (count * 3) / 4;
   await load.do('open', [socket], rest);
-  const perStream = (memoryKib(pid).resident - before) / rest;
+  return (memoryKib(pid).resident - before) / rest;
+}
+
+/** What each of `count` streams takes after work to warm up. */
+async function perStreamKib(pid: number, socket: string, count: number, warmMs: number): Promise<number> {
+  const load = new LoadProcess<WorkloadLoad>('load/workloads.js');
+  const loop = { sockets: [socket], path: X509_PATH, body: EMPTY, inFlight: 8, ms: warmMs } as const;
+  await load.do('loop', { ...loop, connectionPer: 'call' });
+  const perStream = await openedKib(load, pid, socket, count);
   await load.do('closeAll');
   await load.stop();
   return perStream;

@@ -45,7 +45,8 @@ async function youngSpace(before: string): Promise<YoungSpace> {
     ${before}
     ${PROGRAM}
   `;
-  const args = ['--expose-gc', '--input-type=module', '-e', program];
+  // How much it may take at most depends on the machine's memory, unless it is said.
+  const args = ['--max-semi-space-size=16', '--expose-gc', '--input-type=module', '-e', program];
   const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 60_000 });
   return JSON.parse(stdout) as YoungSpace;
 }
