@@ -41,7 +41,7 @@ try {
   mkdirSync(profiles, { recursive: true });
   for (const path of [folder, profiles]) accessSync(path, constants.W_OK);
 } catch (error) {
-  // Better now than after eleven minutes.
+  // Better now than after twelve minutes.
   process.stderr.write(`results cannot be written: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(2);
 }

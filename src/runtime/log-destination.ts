@@ -45,7 +45,10 @@ export function fileDescriptorDestination(fd: number, onWrittenAgain: OnWrittenA
   };
 }
 
-/** Lines on their way to a file descriptor that may not take them at present. */
+/**
+ * Lines on their way to a file descriptor that may not take them at present. pino's own destination ends the process when nobody hears
+ * its error, and does not try again once it holds all that it may.
+ */
 class HeldLines {
   readonly #fd: number;
   readonly #onWrittenAgain: OnWrittenAgain;

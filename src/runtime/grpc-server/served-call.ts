@@ -47,7 +47,6 @@ const nothing = (): void => {};
 
 /** One gRPC call on an HTTP/2 stream, from its headers to its trailers. */
 export class ServedCall implements RpcCall, StreamReceiver {
-  readonly peer: object;
   readonly #connection: CallConnection;
   readonly #stream: Http2Stream;
   readonly #rpc: ServedRpc;
@@ -68,7 +67,6 @@ export class ServedCall implements RpcCall, StreamReceiver {
   #input: ConversationInput | undefined;
 
   constructor(stream: Http2Stream, rpc: ServedRpc, connection: CallConnection, parts: CallParts) {
-    this.peer = connection.peer;
     this.#connection = connection;
     this.#stream = stream;
     this.#rpc = rpc;
@@ -76,6 +74,10 @@ export class ServedCall implements RpcCall, StreamReceiver {
     this.#startedAt = parts.clock.monotonic();
     stream.receiver = this;
     parts.observer.started(rpc.labels);
+  }
+
+  get peer(): object {
+    return this.#connection.peer;
   }
 
   get isGone(): boolean {
