@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { Command as Program, CommanderError, InvalidArgumentError } from 'commander';
 
 /** What a command of the benchmark takes. */
 export interface Command {
@@ -22,32 +22,29 @@ export interface NothingToRun {
 }
 
 /** Reads the arguments of a command. A run takes minutes, so nothing that is not understood is passed over. */
-export function readArguments(args: readonly string[], command: Command): RunOptions | NothingToRun {
-  const refused = (why: string): NothingToRun => ({ say: `${why}\n${usage(command)}`, exitCode: 2 });
-  const flags = [...Object.keys(command.flags), 'help'];
-  const { values, positionals, tokens } = parseArgs({
-    args: [...args],
-    options: Object.fromEntries(flags.map((flag) => [flag, { type: 'boolean' as const }])),
-    strict: false,
-    allowPositionals: true,
-    tokens: true,
-  });
-  for (const token of tokens) {
-    if (token.kind !== 'option' || token.rawName === '-h') continue;
-    if (!flags.includes(token.name)) return refused(`no such option: ${token.rawName}`);
-    if (token.value !== undefined) return refused(`${token.rawName} takes no value`);
+export function readArguments(args: readonly string[], { name, rows, flags }: Command): RunOptions | NothingToRun {
+  let say = '';
+  const hear = (text: string): void => void (say += text);
+  const named: string[] = [];
+  const program = new Program(name)
+    .usage(`-- ${rows.length === 0 ? '' : '[ROW ...] '}[options]`)
+    .exitOverride()
+    .configureOutput({ writeOut: hear, writeErr: hear });
+  const row = (text: string): void => {
+    const known = rows.find((id) => id === text.toUpperCase());
+    if (known === undefined) throw new InvalidArgumentError(`There are ${rows.join(', ')}.`);
+    named.push(known);
+  };
+  program.argument('[ROW...]', `${rows.join(', ')}; none: all of them`, row);
+  const given = new Set<string>();
+  for (const [flag, what] of Object.entries(flags)) {
+    program.option(`--${flag}`, what).on(`option:${flag}`, () => given.add(flag));
   }
-  if (values['help'] === true || values['h'] === true) return { say: usage(command), exitCode: 0 };
-  const rows = positionals.map((name) => name.toUpperCase());
-  const unknown = rows.filter((row) => !command.rows.includes(row));
-  if (unknown.length > 0) {
-    return { say: `no such row: ${unknown.join(', ')} (there are ${command.rows.join(', ')})\n`, exitCode: 2 };
+  try {
+    program.parse([...args], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return { say, exitCode: error.exitCode === 0 ? 0 : 2 };
   }
-  return { rows, has: (flag) => values[flag] === true };
-}
-
-function usage({ name, rows, flags }: Command): string {
-  const lines = Object.entries(flags).map(([flag, what]) => `  --${flag.padEnd(12)} ${what}\n`);
-  const what = rows.length === 0 ? '' : `  ROW            ${rows.join(', ')}; none: all of them\n`;
-  return `usage: ${name}${rows.length === 0 ? '' : ' -- [ROW ...]'} [options]\n${what}${lines.join('')}`;
+  return { rows: named, has: (flag) => given.has(flag) };
 }

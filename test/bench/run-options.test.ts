@@ -16,15 +16,23 @@ test('help is said, and nothing is run', (t) => {
   for (const help of ['--help', '-h']) {
     const asked = readArguments(['B1', help], COMMAND);
     t.like(asked, { exitCode: 0 });
-    t.regex('say' in asked ? asked.say : '', /^usage: npm run bench -- \[ROW \.\.\.\].*B1, B10.*--quick +shorter/s);
+    t.regex('say' in asked ? asked.say : '', /^Usage: npm run bench -- \[ROW \.\.\.\].*B1, B10.*--quick +shorter/s);
   }
 });
 
 const refused = [
-  { name: 'an option with a typing error', args: ['--quik'], say: /^no such option: --quik\nusage: / },
-  { name: 'a short option', args: ['-q'], say: /^no such option: -q\n/ },
-  { name: 'a value of an option that takes none', args: ['--quick=no'], say: /^--quick takes no value\n/ },
-  { name: 'a row that is not there', args: ['B1', 'B2'], say: /^no such row: B2 \(there are B1, B10\)\n$/ },
+  {
+    name: 'an option with a typing error',
+    args: ['--quik'],
+    say: /^error: unknown option '--quik'\n\(Did you mean --quick\?\)\n$/,
+  },
+  { name: 'a short option', args: ['-q'], say: /^error: unknown option '-q'\n/ },
+  { name: 'a value of an option that takes none', args: ['--quick=no'], say: /^error: unknown option '--quick=no'\n/ },
+  {
+    name: 'a row that is not there',
+    args: ['B1', 'B2'],
+    say: /^error: command-argument value 'B2' is invalid for argument 'ROW'\. There are B1, B10\.\n$/,
+  },
 ];
 for (const { name, args, say } of refused) {
   test(`nothing is run with ${name}`, (t) => {
