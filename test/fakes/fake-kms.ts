@@ -1,4 +1,4 @@
-import { createPublicKey, generateKeyPairSync, privateEncrypt, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, privateEncrypt, type KeyObject } from 'node:crypto';
 import { SpirlError } from '../../src/runtime/errors.js';
 import { derFromRaw } from '../../server-stub/src/signer/ecdsa-signature.js';
 import type { KmsApi, KmsTags } from '../../server-stub/src/key-manager/aws-kms/kms-api.js';
@@ -12,6 +12,9 @@ interface Key {
 }
 
 const SHA256_INFO = Buffer.from('3031300d060960864801650304020105000420', 'hex');
+
+const publicKeyEncoding = { type: 'spki', format: 'pem' } as const;
+const privateKeyEncoding = { type: 'pkcs8', format: 'pem' } as const;
 
 /** AWS KMS in memory, with real signatures. */
 export class FakeKms implements KmsApi {
@@ -28,9 +31,12 @@ export class FakeKms implements KmsApi {
 
   async createKey({ keySpec, tags }: { keySpec: string; tags: KmsTags }, signal: AbortSignal): Promise<string> {
     await this.#called('createKey', signal);
-    const privateKey = keySpec.startsWith('RSA')
-      ? generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
-      : generateKeyPairSync('ec', { namedCurve: keySpec === 'ECC_NIST_P384' ? 'P-384' : 'P-256' }).privateKey;
+    const namedCurve = keySpec === 'ECC_NIST_P384' ? 'P-384' : 'P-256';
+    const { privateKey: pem } = keySpec.startsWith('RSA')
+      ? generateKeyPairSync('rsa', { modulusLength: 2048, publicKeyEncoding, privateKeyEncoding })
+      : generateKeyPairSync('ec', { namedCurve, publicKeyEncoding, privateKeyEncoding });
+    // Not the generator's own key object: Node 20 may stand still when that is exported (see `memory-key.ts`).
+    const privateKey = createPrivateKey(pem);
     const arn = `arn:aws:kms:eu-west-1:${this.account}:key/${this.keys.size + 1}`;
     this.keys.set(arn, { spec: keySpec, privateKey, tags, state: 'enabled' });
     this.lost('createKey');

@@ -1,4 +1,5 @@
 import {
+  createPrivateKey,
   createPublicKey,
   generateKeyPair,
   sign as signMessage,
@@ -16,15 +17,30 @@ const HASH = { 'EC-P256': 'sha256', 'EC-P384': 'sha384', 'RSA-2048': 'sha256' } 
   string
 >;
 
-/** A new private key in this process's memory. */
+const publicKeyEncoding = { type: 'spki', format: 'der' } as const;
+const privateKeyEncoding = { type: 'pkcs8', format: 'der' } as const;
+
+/**
+ * A new private key in this process's memory. It is read from its encoding: a key object that comes from the generator shares a lock
+ * with it, and Node 20 stands still when the generator is collected as garbage while that key is being exported.
+ */
 export async function generatePrivateKey(type: KeyType): Promise<KeyObject> {
+  const { privateKey } = await makeEncoded(type);
+  try {
+    return createPrivateKey({ key: privateKey, type: 'pkcs8', format: 'der' });
+  } finally {
+    privateKey.fill(0);
+  }
+}
+
+function makeEncoded(type: KeyType): Promise<{ privateKey: Buffer }> {
   switch (type) {
     case 'EC-P256':
-      return (await makePair('ec', { namedCurve: 'P-256' })).privateKey;
+      return makePair('ec', { namedCurve: 'P-256', publicKeyEncoding, privateKeyEncoding });
     case 'EC-P384':
-      return (await makePair('ec', { namedCurve: 'P-384' })).privateKey;
+      return makePair('ec', { namedCurve: 'P-384', publicKeyEncoding, privateKeyEncoding });
     case 'RSA-2048':
-      return (await makePair('rsa', { modulusLength: 2048 })).privateKey;
+      return makePair('rsa', { modulusLength: 2048, publicKeyEncoding, privateKeyEncoding });
   }
 }
 
